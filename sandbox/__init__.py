@@ -1,0 +1,1 @@
+"""Keep an iso-prod Dolibarr sandbox clean, prod-shaped and armed, with Invoke tasks."""

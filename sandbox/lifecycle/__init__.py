@@ -1,0 +1,1 @@
+"""The steps of a sandbox's life: refresh, and what guards it."""

@@ -1,0 +1,79 @@
+"""Commands as argv lists, made into shell text in one place and run by the runner that the task hands down.
+
+The runner is Invoke's `Context.run` (or anything with its signature), so that ``--echo``, ``--dry`` and
+test contexts work as an Invoke user expects.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TextIO
+
+
+class Result(Protocol):
+    """What a run leaves: Invoke's `Result`, as far as it is used here."""
+
+    stdout: str
+    stderr: str
+    exited: int
+
+
+class Runner(Protocol):
+    """Invoke's `Context`, as far as it is used here."""
+
+    @property
+    def config(self) -> Any:
+        """Invoke's configuration; `config.run.dry` tells a dry run."""
+
+    def run(self, command: str, **kwargs: Any) -> Any:
+        """Run a shell text."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One program with its arguments, extra environment (never a secret) and standard input."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: str | None = None
+
+    def text(self) -> str:
+        """The command as shell text; the standard input becomes a here-document."""
+        words = [f"{name}={shlex.quote(value)}" for name, value in self.env.items()]
+        line = " ".join([*words, shlex.join(self.argv)])
+        if self.stdin is None:
+            return line
+        end = "END_OF_INPUT"
+        while end in self.stdin:
+            end += "_"
+        body = self.stdin if self.stdin.endswith("\n") else self.stdin + "\n"
+        return f"{line} <<'{end}'\n{body}{end}\n"
+
+    def with_env(self, **env: str) -> Command:
+        """The same command with more environment."""
+        return replace(self, env={**self.env, **env})
+
+
+def command(*argv: str, stdin: str | None = None, **env: str) -> Command:
+    """Build a `Command` from its words."""
+    return Command(tuple(argv), env, stdin)
+
+
+def observe(runner: Runner, text: str) -> Result:
+    """Run something that only reads: also in a dry run. Never raises for a failed command."""
+    result: Result = runner.run(text, hide=True, warn=True, in_stream=False, dry=False)
+    return result
+
+
+def change(runner: Runner, text: str, *, err_stream: TextIO | None = None) -> Result:
+    """Run something that changes the world; a dry run only prints it. Never raises for a failed command."""
+    streams: dict[str, Any] = {} if err_stream is None else {"err_stream": err_stream}
+    result: Result = runner.run(text, hide=True, warn=True, in_stream=False, **streams)
+    return result
+
+
+def is_dry(runner: Runner) -> bool:
+    """Tell whether Invoke was asked for a dry run (``inv --dry``)."""
+    return bool(runner.config.run.dry)
