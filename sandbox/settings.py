@@ -1,8 +1,9 @@
 """One typed, validated view of Invoke's configuration; the only reader of it.
 
-Every leaf starts as ``None`` in Invoke's own tree, so that each ``INVOKE_<NAME>_…`` variable is known to
-Invoke and arrives here as text; types and defaults are settled here, where a mistake can be named
-together with the file or the variable that made it.
+Files and collections come merged from Invoke. The ``INVOKE_<NAME>_…`` variables are read here at their
+place in Invoke's order, because Invoke looks only for those whose key some file has set already, cannot
+take a list from one, and forgets them for a pre-task of another collection. Types and defaults are settled
+here too, where a mistake can be named together with the file or the variable that made it.
 """
 
 from __future__ import annotations
@@ -274,24 +275,6 @@ SCHEMA: Tree = {
 }
 
 
-def skeleton(defaults: Mapping[str, Any], schema: Tree = SCHEMA) -> Tree:
-    """The tree that a collection puts into Invoke's configuration: every known key, `None` or a default.
-
-    Invoke reads an environment variable only for a key that it already knows, and refuses to turn one
-    into a list: lists become comma-separated text here.
-    """
-    tree: Tree = {}
-    for key, inner in schema.items():
-        given = defaults.get(key)
-        if isinstance(inner, dict):
-            tree[key] = skeleton(given if isinstance(given, Mapping) else {}, inner)
-            if given is not None and not isinstance(given, Mapping):
-                tree[key] = given  # wrong, and named when it is loaded
-        else:
-            tree[key] = ",".join(map(str, given)) if isinstance(given, list | tuple) else given
-    return {**tree, **{key: value for key, value in defaults.items() if key not in schema}}
-
-
 def plain(tree: object) -> Any:
     """A copy of a configuration tree as dictionaries, whatever proxy it came in."""
     if hasattr(tree, "keys") and hasattr(tree, "__getitem__"):
@@ -373,26 +356,46 @@ def _kind(value: object) -> str:
     )
 
 
-def _sources(config: Any, name: str) -> Callable[[tuple[str, ...]], str]:
-    """Tells which file, variable or caller set a key: Invoke keeps its levels apart, under private names."""
-    levels: list[tuple[Mapping[str, Any], str]] = []
-    for level in ("runtime", "env", "project", "user", "system", "collection"):
-        where = getattr(config, f"_{level}_path", None)
-        levels.append((getattr(config, f"_{level}", None) or {}, str(where) if where else level))
+def _level(config: Any, level: str, name: str) -> Tree:
+    """What one of Invoke's configuration levels says of `name`; Invoke keeps them under private names."""
+    tree = (getattr(config, f"_{level}", None) or {}).get(name)
+    return plain(tree) if isinstance(tree, Mapping) else {}
+
+
+def _sources(config: Any, name: str, base: Tree) -> Callable[[tuple[str, ...]], str]:
+    """Tells which file, variable or caller set a key, highest level first."""
+
+    def at(level: str) -> Tree:
+        return base if level == "base" else _level(config, level, name)
 
     def source(path: tuple[str, ...]) -> str:
-        for tree, where in levels:
-            value: Any = tree.get(name)
-            for key in path:
-                value = value.get(key) if isinstance(value, Mapping) else None
-            if value is None:
+        for level in ("runtime", "env", "project", "user", "system", "collection", "base"):
+            variable = f"INVOKE_{'_'.join((name, *path)).upper()}"
+            if level == "env":
+                if variable in os.environ:
+                    return f" (variable {variable})"
                 continue
-            if where == "env":
-                return f" (variable INVOKE_{'_'.join((name, *path)).upper()})"
-            return f" (collection({name!r}, …))" if where == "collection" else f" (in {where})"
+            value: Any = at(level)
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is not None and level in ("collection", "base"):
+                return f" (collection({name!r}, …))"
+            if value is not None:
+                return f" (in {getattr(config, f'_{level}_path', None) or level})"
         return ""
 
     return source
+
+
+def _environment(schema: Tree, prefix: str) -> Tree:
+    """What the variables say; a key that none of them names is absent."""
+    tree: Tree = {}
+    for key, inner in schema.items():
+        here = f"{prefix}_{key.upper()}"
+        value = _environment(inner, here) if isinstance(inner, dict) else os.environ.get(here)
+        if value:
+            tree[key] = value
+    return tree
 
 
 def _variables(schema: Tree, prefix: str) -> Iterator[str]:
@@ -444,17 +447,20 @@ def load(
     Args:
         config: Invoke's configuration, all levels merged.
         name: the collection's name, which is also its key in the configuration.
-        base: values below every level of the configuration (the lab's).
+        base: values below every level of the configuration: the collection's own, the lab's.
 
     Raises:
         UsageError: a key or variable is unknown, or a value has the wrong type.
     """
     root = project_root(config)
     given = plain(config[name]) if name in config else {}
-    source = _sources(config, name)
+    source = _sources(config, name, dict(base or {}))
     if not isinstance(given, dict):
         raise UsageError(f"{name} must hold settings; got {_kind(given)}{source(())}")
     _refuse_unknown_variables(name, [key for key in config if isinstance(key, str)])
+    given = merged(
+        merged(given, _environment(SCHEMA, f"INVOKE_{name.upper()}")), _level(config, "runtime", name)
+    )
     reader = _Reader(name, merged(dict(base or {}), given), source)
     reader.refuse_unknown(reader.tree, SCHEMA)
     script = reader.path(root, "refresh.script")

@@ -1,0 +1,83 @@
+"""The sessions that a newcomer, a developer and CI run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.error_on_missing_interpreters = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+FIND_BROWSER = """
+from playwright.sync_api import sync_playwright
+from sandbox.dolibarr.browser import find
+
+with sync_playwright() as playwright:
+    print("browser:", find(playwright, None, headless=True))
+"""
+
+
+def group(name: str) -> list[str]:
+    """The requirements of one dependency group."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def browser(session: nox.Session) -> None:
+    """See to a browser: one that is there, else Playwright's own, else Debian's package."""
+    if found(session):
+        return
+    session.log("no browser yet: asking Playwright for its own")
+    session.run("playwright", "install", "chromium", silent=True, success_codes=range(256))
+    if found(session):
+        return
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        session.log("Playwright's own cannot be had here: installing Debian's chromium")
+        session.run("apt-get", "update", "-q", external=True, silent=True, success_codes=range(256))
+        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium"]
+        env = {"DEBIAN_FRONTEND": "noninteractive"}
+        session.run(*install, env=env, external=True, silent=True, success_codes=range(256))
+    if not found(session):
+        session.error(
+            "no browser: install Chromium or Chrome (Debian: apt-get install chromium), then try again"
+        )
+
+
+def found(session: nox.Session) -> bool:
+    """Whether provision would find a browser."""
+    said = session.run("python", "-c", FIND_BROWSER, silent=True, success_codes=[0, 1])
+    return "browser:" in str(said)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Show the whole cycle on the lab, in about a minute."""
+    session.install("-e", ".[lab]")
+    browser(session)
+    session.run("inv", "lab.demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests: real PostgreSQL, real browser, real HTTP."""
+    session.install("-e", ".[lab]", *group("tests"))
+    browser(session)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format with ruff."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy, strictly."""
+    session.install("-e", ".[lab]", *group("types"))
+    session.run("mypy")

@@ -1,0 +1,82 @@
+"""Relink: write the agent's key into the write skill's .env, and prove that it authenticates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox import envfile
+from sandbox.dolibarr.api import Arms, Client, Health
+from sandbox.errors import Failed, Refused, Unreachable
+from sandbox.settings import Settings
+
+_CURES = {
+    Arms.KEY_REFUSED: "a refresh wipes the agent; run: inv provision",
+    Arms.MAY_NOT_READ_ITSELF: "run: inv provision  (it grants user.self.creer)",
+    Arms.ANOTHER_LOGIN: "run: inv provision",
+    Arms.API_OFF: "switch on Dolibarr's module API/Web services (REST server), then run: inv provision",
+    Arms.NO_KEY: "run: inv provision",
+}
+
+
+@dataclass(frozen=True)
+class RelinkReport:
+    """What was written where; never the key."""
+
+    env: str
+    changed: bool
+    login: str
+    user_id: int | None
+    dry: bool = False
+
+
+def relink(settings: Settings, *, dry: bool = False) -> RelinkReport:
+    """Prove the key file's key with ``GET /users/info``, then write it and the URL into the .env.
+
+    The .env is written only with a key that works, keeps every other line, and ends with mode 600.
+
+    A dry run asks nothing and writes nothing: in `reset` the key is yet to be made.
+
+    Raises:
+        Failed: there is no key, or the key does not authenticate as the agent.
+        Unreachable: the sandbox does not answer, or cannot.
+        Refused: the sandbox's URL is prod's, or git tracks the .env.
+    """
+    refuse_prod_url(settings)
+    files = settings.files
+    key = envfile.read_secret(files.key)
+    if dry:
+        return RelinkReport(str(files.env), changed=True, login=settings.agent.login, user_id=None, dry=True)
+    if key is None:
+        raise Failed(f"there is no key in {files.key}", "run: inv provision")
+    client = Client(settings.url, settings.timeouts)
+    owner = client.whoami(key, settings.agent.login)
+    if owner.arms is Arms.UNKNOWN:
+        raise unreachable(client.pulse().health, settings)
+    if owner.arms is not Arms.ARMED:
+        raise Failed(f"{settings.url}: {owner.arms.value}", _CURES[owner.arms])
+    wanted = {settings.env.url: settings.url, settings.env.key: key}
+    held = envfile.read_values(files.env)
+    changed = wanted.items() - held.items() != set() or envfile.mode_of(files.env) != envfile.SECRET_MODE
+    if changed:
+        envfile.set_values(files.env, wanted)
+    return RelinkReport(str(files.env), changed, settings.agent.login, owner.user_id)
+
+
+def refuse_prod_url(settings: Settings) -> None:
+    """Refuse a sandbox whose URL is prod's.
+
+    Raises:
+        Refused: it is.
+    """
+    if settings.prod.url is not None and settings.prod.url.lower() == settings.url.lower():
+        raise Refused(
+            f"{settings.name}.url and {settings.name}.prod.url are the same: {settings.url}",
+            f"set {settings.name}.url to the sandbox",
+        )
+
+
+def unreachable(health: Health, settings: Settings) -> Unreachable:
+    """The error for a sandbox that answers without being of use."""
+    return Unreachable(
+        f"{settings.url}: {health.value}", "look at the sandbox's web server and database logs"
+    )

@@ -1,0 +1,142 @@
+"""Status: read the sandbox's world over HTTP and from files, and change nothing.
+
+It needs no cluster and no database access: two requests and a few small files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox import envfile
+from sandbox.dolibarr.api import Arms, Client, Health, Pulse, WhoAmI
+from sandbox.errors import ExitCode, Unreachable
+from sandbox.lifecycle import journal
+from sandbox.lifecycle.relink import refuse_prod_url
+from sandbox.settings import Settings
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A secret file: where, whether it is there, its mode, and whether it holds what it should."""
+
+    path: str
+    present: bool
+    mode: str | None
+    in_step: bool | None = None  # the .env's key and URL are the key file's and the settings'
+
+
+@dataclass(frozen=True)
+class Status:
+    """All that `status` saw; its fields are the JSON document's."""
+
+    sandbox: str
+    url: str
+    alive: bool
+    health: str
+    http: int | None
+    version: str | None
+    latency_ms: int | None
+    armed: bool
+    reason: str | None  # why not armed: a name of `Arms`, in lower case
+    login: str
+    user_id: int | None
+    admin: bool
+    rights: tuple[str, ...]
+    missing_rights: tuple[str, ...]
+    key_file: FileState
+    env_file: FileState
+    last_refresh: dict[str, Any] | None
+    interrupted: dict[str, Any] | None
+    running: dict[str, Any] | None
+    exit_code: int
+    next_step: str
+
+
+def observe(settings: Settings) -> Status:
+    """Look at the sandbox and its files.
+
+    Raises:
+        Refused: the sandbox's URL is prod's.
+        UsageError: no URL is configured, or a file cannot be read.
+    """
+    refuse_prod_url(settings)
+    key = envfile.read_secret(settings.files.key)
+    health, pulse, owner = _ask(settings, key)
+    here = journal.look(settings)
+    code, step = _verdict(pulse, owner.arms, here.interrupted is not None)
+    missing = set(settings.agent.rights) - set(owner.rights) if owner.arms is Arms.ARMED else set()
+    if not step and missing:
+        step = "run: inv provision  (some configured rights are missing)"
+    env = _env_file(settings, key)
+    if not step and not (env.in_step and env.mode == "600"):
+        step = "run: inv relink-env"
+    return Status(
+        sandbox=settings.name,
+        url=settings.url,
+        alive=pulse is not None and pulse.health.up,
+        health=health,
+        http=pulse.http if pulse else None,
+        version=pulse.version if pulse else None,
+        latency_ms=round(pulse.milliseconds) if pulse else None,
+        armed=owner.arms is Arms.ARMED,
+        reason=None if owner.arms is Arms.ARMED else owner.arms.name.lower(),
+        login=settings.agent.login,
+        user_id=owner.user_id,
+        admin=owner.admin,
+        rights=owner.rights,
+        missing_rights=tuple(sorted(missing)),
+        key_file=_file(settings.files.key),
+        env_file=env,
+        last_refresh=here.last_refresh,
+        interrupted=here.interrupted,
+        running=here.running,
+        exit_code=int(code),
+        next_step=step,
+    )
+
+
+def _ask(settings: Settings, key: str | None) -> tuple[str, Pulse | None, WhoAmI]:
+    """What answers in words, what `/status` told, and whose key it is."""
+    client = Client(settings.url, settings.timeouts)
+    nobody = WhoAmI(Arms.UNKNOWN if key else Arms.NO_KEY)
+    try:
+        pulse = client.pulse(key)
+        if pulse.health is Health.API_OFF:
+            return pulse.health.value, pulse, WhoAmI(Arms.API_OFF)
+        if key is None or not pulse.health.up:
+            return pulse.health.value, pulse, nobody
+        if not pulse.key_accepted:
+            return pulse.health.value, pulse, WhoAmI(Arms.KEY_REFUSED, pulse.http)
+        return pulse.health.value, pulse, client.whoami(key, settings.agent.login)
+    except Unreachable as error:
+        return error.what, None, nobody
+
+
+def _verdict(pulse: Pulse | None, arms: Arms, interrupted: bool) -> tuple[ExitCode, str]:
+    if interrupted:
+        return ExitCode.INTERRUPTED, "run: inv recover"
+    if pulse is None or not pulse.health.up:
+        return ExitCode.UNREACHABLE, "check the URL, the network and that the sandbox runs"
+    if arms is Arms.API_OFF:
+        return ExitCode.NOT_ARMED, "switch on Dolibarr's module API/Web services (REST server)"
+    if arms is not Arms.ARMED:
+        return ExitCode.NOT_ARMED, "run: inv provision"
+    return ExitCode.DONE, ""
+
+
+def _file(path: Any, in_step: bool | None = None) -> FileState:
+    mode = envfile.mode_of(path)
+    return FileState(str(path), mode is not None, None if mode is None else f"{mode:o}", in_step)
+
+
+def _env_file(settings: Settings, key: str | None) -> FileState:
+    held = envfile.read_values(settings.files.env)
+    in_step = None
+    if held:
+        in_step = (
+            held.get(settings.env.url) == settings.url
+            and key is not None
+            and held.get(settings.env.key) == key
+        )
+    return _file(settings.files.env, in_step)

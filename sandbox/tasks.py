@@ -1,0 +1,158 @@
+"""The Invoke tasks: each reads its flags, calls one function, shows the result and ends.
+
+What a task needs is imported when it runs: `inv --list` must not pay for a browser or an HTTP library.
+"""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.tasks import task
+
+from sandbox import views
+from sandbox.executor import inherits
+from sandbox.session import SandboxTask, Session, bind, checked_name, exit_with
+from sandbox.settings import project_root
+
+JSON = "Print one JSON document on stdout, for programs."
+YES = "Consent to losing what the sandbox holds now."
+DB_ONLY = "Leave the documents folder as it is."
+HEADLESS = "Show no browser window; needs the credentials file."
+
+# long flags alone: `-h` must stay Invoke's help, and nothing destructive hides behind one letter
+sandbox_task = partial(task, klass=SandboxTask, positional=[], auto_shortflags=False)
+
+
+@sandbox_task(help={"json": JSON})
+def status(s: Session, json: bool = False) -> None:  # noqa: ARG001  # the session reads it
+    """Tell whether the sandbox is alive and its agent armed; changes nothing."""
+    from sandbox.lifecycle.status import observe
+
+    seen = observe(s.settings)
+    s.console.show(seen, views.status(seen), f"{seen.sandbox}  {seen.url}")
+    exit_with(seen.exit_code)
+
+
+@sandbox_task(help={"yes": YES, "db_only": DB_ONLY, "json": JSON})
+def refresh(s: Session, yes: bool = False, db_only: bool = False, json: bool = False) -> None:  # noqa: ARG001
+    """Re-seed the sandbox from prod; wipes its rehearsals and the agent."""
+    from sandbox.lifecycle.refresh import refresh as run
+
+    with s.console.progress() as progress:
+        report = run(s.settings, s.context, yes=yes, db_only=db_only, progress=progress, hint=s.consent_hint)
+    s.console.show(report, views.refresh(report), "refreshed")
+
+
+@sandbox_task(help={"headless": HEADLESS, "json": JSON})
+def provision(s: Session, headless: bool = False, json: bool = False) -> None:  # noqa: ARG001
+    """Make the agent, its rights and its key in Dolibarr's own pages, then relink."""
+    from sandbox.lifecycle.provision import provision as run
+    from sandbox.lifecycle.relink import relink
+
+    report = run(s.settings, headless=headless, dry=s.dry, say=s.console.say, relink=relink)
+    s.console.show(report, views.provision(report), "provisioned")
+
+
+@sandbox_task(name="relink-env", help={"json": JSON})
+def relink_env(s: Session, json: bool = False) -> None:  # noqa: ARG001
+    """Write the key file's key into the write skill's .env and prove that it works."""
+    from sandbox.lifecycle.relink import relink
+
+    report = relink(s.settings, dry=s.dry)
+    s.console.show(report, views.relink(report), "relinked")
+
+
+@sandbox_task(
+    pre=[inherits(refresh, "yes", "db_only"), inherits(provision, "headless"), inherits(relink_env)],
+    help={"yes": YES, "db_only": DB_ONLY, "headless": HEADLESS},
+)
+def reset(s: Session, yes: bool = False, db_only: bool = False, headless: bool = False) -> None:  # noqa: ARG001
+    """Refresh, provision and relink: a dirty sandbox in, a clean and armed one out."""
+    from sandbox.lifecycle.status import observe
+
+    if s.dry:
+        s.console.say("dry run: nothing was changed")
+        return
+    seen = observe(s.settings)
+    s.console.show(seen, views.status(seen), f"{seen.sandbox}  {seen.url}")
+    exit_with(seen.exit_code)
+
+
+@sandbox_task(help={"json": JSON})
+def recover(s: Session, json: bool = False) -> None:  # noqa: ARG001
+    """Put back what an interrupted run left; does nothing when there is nothing."""
+    from sandbox.lifecycle.recover import recover as run
+
+    report = run(s.settings, s.context)
+    s.console.show(report, views.recover(report), "recovered")
+
+
+@sandbox_task(help={"into": "A folder of skills to install it into."})
+def skill(s: Session, into: str = "") -> None:
+    """Print the SKILL.md from which an AI agent runs all this, or install it."""
+    from sandbox.skill import install, text
+
+    if into:
+        s.console.say(f"installed {install(Path(os.path.expanduser(into)), dry=s.dry)}")  # noqa: PTH111
+    else:
+        print(text(), end="")  # noqa: T201
+
+
+TASKS = (status, refresh, provision, relink_env, reset, recover, skill)
+
+
+def collection(name: str = "sandbox", **defaults: Any) -> Collection:
+    """The tasks of one sandbox, to be added to any Invoke namespace.
+
+    Args:
+        name: the collection's name and its key in Invoke's configuration; give each sandbox its own.
+        defaults: settings below every configuration file, as in the README's table.
+
+    Raises:
+        UsageError: the name cannot be a configuration key.
+    """
+    made = Collection(checked_name(name))
+    for item in bind(TASKS, name, defaults):
+        made.add_task(item)
+    return made
+
+
+@sandbox_task(
+    name="up",
+    help={"size": "About this many megabytes of prod database.", "json": JSON},
+)
+def lab_up(s: Session, size: int = 20, json: bool = False) -> None:  # noqa: ARG001
+    """Start the lab: PostgreSQL and an ERP on loopback, with both sides' data."""
+    from sandbox.lab.life import up
+
+    report = up(project_root(s.context.config), size=size, say=s.console.say)
+    s.console.show(report, views.lab(report), "the lab is up")
+
+
+@sandbox_task(name="down")
+def lab_down(s: Session) -> None:
+    """Stop the lab; its data stays in .lab/."""
+    from sandbox.lab.life import down
+
+    down(project_root(s.context.config), say=s.console.say)
+
+
+@sandbox_task(name="demo", help={"svg": "Also save the transcript as a picture in this file."})
+def lab_demo(s: Session, svg: str = "") -> None:  # noqa: ARG001
+    """Show the whole cycle on a lab of its own, in about a minute."""
+    from sandbox.lab.demo import demo
+
+    exit_with(demo(Path(svg) if svg else None))
+
+
+def lab_collection() -> Collection:
+    """The lab's tasks, for the namespace of this repository and the `arcodange` program."""
+    made = Collection("lab")
+    for item in bind((lab_up, lab_down, lab_demo), "sandbox", {}):
+        made.add_task(item)
+    return made

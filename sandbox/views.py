@@ -1,0 +1,68 @@
+"""How each report reads as rows of a table; the JSON document is the report itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sandbox.console import Row, plural, size
+
+if TYPE_CHECKING:
+    from sandbox.lab.life import LabReport
+    from sandbox.lifecycle.provision import ProvisionReport
+    from sandbox.lifecycle.recover import RecoverReport
+    from sandbox.lifecycle.refresh import RefreshReport
+    from sandbox.lifecycle.relink import RelinkReport
+    from sandbox.lifecycle.status import FileState, Status
+
+
+def status(seen: Status) -> Iterator[Row]:
+    """What `status` saw."""
+    details = [f"Dolibarr {seen.version}"] if seen.version else []
+    details += [f"HTTP {seen.http}"] if seen.http is not None else []
+    details += [f"{seen.latency_ms} ms"] if seen.latency_ms is not None else []
+    yield "sandbox", seen.health + (f"  ({', '.join(details)})" if details else "")
+    yield "agent", f"{_arms(seen)}  ({seen.login}{f', id {seen.user_id}' if seen.user_id else ''})"
+    if seen.missing_rights:
+        yield "rights", f"missing: {', '.join(seen.missing_rights)}"
+    yield "key file", _file(seen.key_file)
+    yield ".env", _file(seen.env_file)
+    yield "last refresh", _refresh(seen)
+    if seen.interrupted:
+        yield "interrupted", f"a refresh ({seen.interrupted.get('run')}) was cut off"
+    if seen.next_step:
+        yield "next", seen.next_step
+
+
+def _arms(seen: Status) -> str:
+    from sandbox.dolibarr.api import Arms  # noqa: PLC0415  # loaded by then; not for `inv --list`
+
+    if seen.armed:
+        return "armed, and an administrator: it should not be" if seen.admin else Arms.ARMED.value
+    if not seen.alive:
+        return "not known while the sandbox does not answer"
+    return Arms[(seen.reason or "unknown").upper()].value
+
+
+def _file(state: FileState) -> str:
+    if not state.present:
+        return f"missing  ({state.path})"
+    words = {True: "in step, ", False: "not in step, ", None: ""}[state.in_step]
+    warning = "" if state.mode == "600" else " (not 600)"
+    return f"{words}mode {state.mode}{warning}  ({state.path})"
+
+
+def _refresh(seen: Status) -> str:
+    if seen.running:
+        return f"one is running now  ({seen.running.get('run')})"
+    if not seen.last_refresh:
+        return "none known here"
+    return f"{seen.last_refresh.get('finished')}  (in {seen.last_refresh.get('seconds')} s)"
+
+
+def relink(done: RelinkReport) -> Iterator[Row]:
+    """What `relink-env` did."""
+    words = "would be written" if done.dry else ("written" if done.changed else "was in step already")
+    yield ".env", f"{words}, mode 600  ({done.env})"
+    if not done.dry:
+        yield "agent", f"armed  ({done.login}, id {done.user_id})"

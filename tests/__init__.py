@@ -1,0 +1,1 @@
+"""The tests: real PostgreSQL, real browser, real HTTP, real files."""
