@@ -1,0 +1,1 @@
+"""Dolibarr's web pages, one class each, and what they share."""

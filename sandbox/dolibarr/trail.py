@@ -1,0 +1,140 @@
+"""What is kept of a failed provision: the steps, the page's shape and a masked screenshot; never a secret.
+
+Playwright's own trace is not kept: it records every filled value, cookie and form token on disk while it
+runs. This trail records names of steps, paths without their query and the names of fields.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sandbox.errors import Failed
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+# anything that a machine made: API keys, generated passwords, form tokens
+_MADE = r"(?=[A-Za-z0-9_+/=:.-]*[0-9])(?=[A-Za-z0-9_+/=:.-]*[A-Za-z])[A-Za-z0-9_+/=:.-]{12,}"
+_MASK = """(made) => {
+      const pattern = new RegExp(made, 'g');
+      for (const field of document.querySelectorAll('input, textarea')) {
+        if (!['submit', 'button', 'hidden'].includes(field.type)) { field.value = ''; }
+      }
+      for (const copied of document.querySelectorAll('.clipboardCP, .clipboardCPValue')) {
+        copied.style.visibility = 'hidden';
+      }
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (walker.nextNode()) {
+        walker.currentNode.data = walker.currentNode.data.replace(pattern, '\u2022\u2022\u2022');
+      }
+    }"""
+_SHAPE = """() => ({
+  title: document.title,
+  forms: [...document.forms].map(form => ({
+    id: form.getAttribute('id'),
+    name: form.getAttribute('name'),
+    fields: [...form.elements].map(field => field.name || field.id).filter(Boolean),
+  })),
+})"""
+
+
+class Trail:
+    """The steps of one run, and the secrets that must not be in anything kept or said."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._secrets: list[str] = []
+        self.steps: list[dict[str, Any]] = []
+
+    def guard(self, *secrets: str) -> None:
+        """Never let these texts through `clean`."""
+        self._secrets += [secret for secret in secrets if secret]
+
+    def clean(self, text: str) -> str:
+        """The text without any of the secrets, in one line of at most 300 characters."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "•••")
+        text = re.sub(r"([?&;]token=)[^&\s]+", r"\1•••", " ".join(text.split()))
+        return text if len(text) <= 300 else text[:299] + "…"  # noqa: PLR2004  # a message, not a page
+
+    def note(self, step: str, path: str = "", **facts: str | int | bool | None) -> None:
+        """Remember one step; the path is kept without what follows its user number."""
+        entry: dict[str, Any] = {"seconds": round(time.monotonic() - self._started, 3), "step": step}
+        if path:
+            entry["path"] = path
+        self.steps.append({**entry, **facts})
+
+    def keep(self, state: Path, page: Page | None, problem: str) -> Path:
+        """Write what happened into a new folder of mode 700 below `state`; tell which one.
+
+        Raises:
+            Failed: the folder cannot be written.
+        """
+        try:
+            folder = _new_folder(state)
+            lines = [{"step": "failed", "problem": self.clean(problem)}, *self._shape(page), *self.steps]
+            text = "".join(self.clean_json(line) + "\n" for line in lines)
+            _write(folder / "trail.jsonl", text.encode())
+            image = _screenshot(page)
+            if image:
+                _write(folder / "page.png", image)
+        except OSError as error:
+            raise Failed(f"{problem} (and {state} cannot be written: {error.strerror})") from None
+        return folder
+
+    def clean_json(self, line: dict[str, Any]) -> str:
+        """One line of the trail, as JSON, with the secrets taken out of its texts."""
+        return json.dumps(self._cleaned(line), ensure_ascii=False)
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._cleaned(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._cleaned(inner) for inner in value]
+        return self.clean(value) if isinstance(value, str) else value
+
+    def _shape(self, page: Page | None) -> list[dict[str, Any]]:
+        from playwright.sync_api import Error  # noqa: PLC0415
+
+        if page is None or page.is_closed():
+            return []
+        with contextlib.suppress(Error):
+            return [{"step": "page", **page.evaluate(_SHAPE)}]
+        return []
+
+
+def _screenshot(page: Page | None) -> bytes | None:
+    from playwright.sync_api import Error  # noqa: PLC0415
+
+    if page is None or page.is_closed():
+        return None
+    try:
+        page.evaluate(_MASK, _MADE)
+        return page.screenshot(animations="disabled", timeout=5000)
+    except Error:
+        return None  # the page went away, or could not be masked: then there is no picture
+
+
+def _new_folder(state: Path) -> Path:
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for number in range(1, 100):
+        folder = state / (f"provision-{stamp}" + (f"-{number}" if number > 1 else ""))
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            folder.chmod(0o700)  # whatever the umask
+            return folder
+    raise FileExistsError(0, "a hundred failures in one second")
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
