@@ -8,7 +8,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,21 @@ from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:  # rich costs 60 ms, which `inv --list` need not pay
     from rich.console import Console as RichConsole
+    from rich.progress import Progress as RichProgress
+
+    from sandbox.lifecycle.progress import Advance, Progress
+
+STAGES = {
+    "look": "looking at both sides",
+    "create": "making the next database",
+    "copy": "copying prod",
+    "verify": "verifying the copy",
+    "documents": "copying documents and logo",
+    "neutralize": "muting the copy",
+    "swap": "swapping old and new",
+    "clean": "clearing away the old",
+}
+_PLAIN_EVERY = 5.0  # seconds between two plain lines of one stage
 
 Row = tuple[str, str]
 
@@ -58,12 +75,82 @@ class Console:
             table.add_row(label, Text(value, style=_colour(value)))
         self.rich.print(table, soft_wrap=False)
 
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """A progress bar on stderr, or plain lines where that is no terminal."""
+        if not sys.stderr.isatty():
+            yield Lines()
+            return
+        from rich.console import Console as RichConsole  # noqa: PLC0415
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description:28}"),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            TimeElapsedColumn(),
+        )
+        with RichProgress(*columns, console=RichConsole(stderr=True), transient=True) as bar:
+            yield Bar(bar)
+
     def failed(self, error: SandboxError) -> None:
         """Give a program the failure as its JSON document; people get it from Invoke's `Exit`, on stderr."""
         if self.as_json:
             document = {"error": error.what, "next_step": error.next_step, "exit_code": int(error.code)}
             print(json.dumps(document, indent=2))  # noqa: T201
             sys.stdout.flush()
+
+
+class Lines:
+    """Progress as plain lines on stderr: each stage, and now and then how far it is."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def stage(self, name: str) -> None:
+        """Tell that a stage begins."""
+        self.note(f"{STAGES.get(name, name)} ...")
+
+    def advance(self, now: Advance) -> None:
+        """Tell how far the copy is, but not too often."""
+        if time.monotonic() - self._told >= _PLAIN_EVERY:
+            self.note(f"  {_far(now)}")
+
+    def note(self, text: str) -> None:
+        """Tell a line."""
+        self._told = time.monotonic()
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+class Bar:
+    """Progress as a bar."""
+
+    def __init__(self, bar: RichProgress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=None, detail="")
+
+    def stage(self, name: str) -> None:
+        """Tell that a stage begins."""
+        self._bar.update(self._task, description=STAGES.get(name, name), total=None, completed=0, detail="")
+
+    def advance(self, now: Advance) -> None:
+        """Tell how far the copy is."""
+        # an index costs about what a table's bytes do; counted alone, bytes would stand at 100 % for long
+        done, total = now.bytes_done / max(now.bytes, 1), now.indexes_done / max(now.indexes, 1)
+        self._bar.update(self._task, total=1.0, completed=0.6 * done + 0.4 * total, detail=_far(now))
+
+    def note(self, text: str) -> None:
+        """Tell a line, above the bar."""
+        self._bar.console.print(text, markup=False)
+
+
+def _far(now: Advance) -> str:
+    return (
+        f"tables {now.tables_done}/{now.tables}, {size(now.bytes_done)} of {size(now.bytes)}, "
+        f"indexes {now.indexes_done}/{now.indexes}"
+    )
 
 
 def _colour(value: str) -> str:

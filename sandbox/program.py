@@ -107,3 +107,7 @@ def main() -> None:
     asked = not arguments or arguments[0] in ("-h", "--help") or arguments == ["sandbox"]
     print(USAGE, file=sys.stdout if asked else sys.stderr)
     sys.exit(int(ExitCode.DONE if asked else UsageError.code))
+
+
+if __name__ == "__main__":
+    main()

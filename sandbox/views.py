@@ -66,3 +66,12 @@ def relink(done: RelinkReport) -> Iterator[Row]:
     yield ".env", f"{words}, mode 600  ({done.env})"
     if not done.dry:
         yield "agent", f"armed  ({done.login}, id {done.user_id})"
+
+
+def lab(made: LabReport) -> Iterator[Row]:
+    """What `lab.up` made or found."""
+    yield "sandbox", made.url
+    yield "PostgreSQL", f"127.0.0.1:{made.database_port}, prod has {made.prod_mb:.0f} MB"
+    yield "admin", f"login and password in {made.credentials}" if made.credentials else "your own credentials file"
+    yield "took", "nothing, it ran already" if made.already_running else f"{made.seconds:.1f} s"
+    yield "next", "inv status"

@@ -53,9 +53,10 @@ class Arms(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer: status, JSON body when it is one, location of a redirect, milliseconds it took."""
+    """One HTTP answer: status, type, JSON body when it is one, redirect, milliseconds it took."""
 
     status: int
+    content_type: str
     body: Any
     location: str
     milliseconds: float
@@ -137,7 +138,8 @@ class Client:
                 content = self._content(response, started)
                 return Answer(
                     response.status_code,
-                    _json(response.headers.get("Content-Type", ""), content),
+                    response.headers.get("Content-Type", "").lower(),
+                    _json(response.headers.get("Content-Type", "").lower(), content),
                     response.headers.get("Location", ""),
                     (time.monotonic() - started) * 1000,
                 )
@@ -222,7 +224,8 @@ def _health(answer: Answer) -> Health:
         return Health.ALIVE
     if answer.status in (requests.codes.found, requests.codes.moved) and "/install" in answer.location:
         return Health.NEEDS_UPGRADE
-    if not answer.is_json and answer.status in (requests.codes.ok, requests.codes.not_implemented):
+    answered = answer.status in (requests.codes.ok, requests.codes.not_implemented)
+    if answered and "html" in answer.content_type:
         return Health.API_OFF
     if answer.status == requests.codes.accepted or answer.status >= requests.codes.internal_server_error:
         return Health.DATABASE_DOWN
@@ -230,7 +233,7 @@ def _health(answer: Answer) -> Health:
 
 
 def _json(content_type: str, content: bytes) -> Any:
-    if "json" not in content_type.lower():
+    if "json" not in content_type:
         return None
     try:
         return json.loads(content)

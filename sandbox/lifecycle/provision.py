@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sandbox import envfile
 from sandbox.dolibarr import api, browser, credentials, rights
@@ -15,6 +14,7 @@ from sandbox.dolibarr.session import administrator
 from sandbox.dolibarr.trail import Trail
 from sandbox.errors import Failed, Refused, Unreachable
 from sandbox.settings import Settings
+from sandbox.sides import refuse_prod_url
 
 if TYPE_CHECKING:
     from sandbox.dolibarr.admin import Admin
@@ -59,7 +59,7 @@ def provision(
     """
     started = time.monotonic()
     wanted = rights.checked(settings.agent.rights)
-    _refuse_prod(settings)
+    refuse_prod_url(settings)
     found = (credentials.required if headless else credentials.read)(settings.files.credentials)
     envfile.refuse_if_tracked(settings.files.key)
     browser.refuse_without_display(headless=headless)
@@ -149,23 +149,6 @@ def _dry(settings: Settings, wanted: tuple[str, ...], say: Say) -> ProvisionRepo
         f"would give it a new key, prove it, write it to {settings.files.key} and relink {settings.files.env}"
     )
     return ProvisionReport(settings.agent.login, None, str(settings.files.key), dry=True)
-
-
-def _refuse_prod(settings: Settings) -> None:
-    """Refuse to log in where prod is; only the sandbox has an agent."""
-    prod = settings.prod.url
-    if prod is not None and _place(prod) == _place(settings.url):
-        raise Refused(
-            f"{settings.name}.url is prod's own URL: {settings.url}",
-            f"set {settings.name}.url to the sandbox's",
-        )
-
-
-def _place(url: str) -> tuple[str, int | None, str]:
-    """Host, port and path; http and https on their default ports are one place."""
-    parts = urlsplit(url)
-    port = None if parts.port in (80, 443) else parts.port
-    return (parts.hostname or "").rstrip("."), port, parts.path.rstrip("/")
 
 
 def _refuse_deaf(client: api.Client) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox import envfile
-from sandbox.dolibarr.api import Arms, Client, Health
-from sandbox.errors import Failed, Refused, Unreachable
+from sandbox.dolibarr.api import Arms, Client
+from sandbox.errors import Failed, Unreachable
 from sandbox.settings import Settings
+from sandbox.sides import refuse_prod_url
 
 _CURES = {
     Arms.KEY_REFUSED: "a refresh wipes the agent; run: inv provision",
     Arms.MAY_NOT_READ_ITSELF: "run: inv provision  (it grants user.self.creer)",
     Arms.ANOTHER_LOGIN: "run: inv provision",
     Arms.API_OFF: "switch on Dolibarr's module API/Web services (REST server), then run: inv provision",
-    Arms.NO_KEY: "run: inv provision",
+    Arms.UNKNOWN: "run: inv status",
 }
 
 
@@ -50,8 +51,11 @@ def relink(settings: Settings, *, dry: bool = False) -> RelinkReport:
         raise Failed(f"there is no key in {files.key}", "run: inv provision")
     client = Client(settings.url, settings.timeouts)
     owner = client.whoami(key, settings.agent.login)
-    if owner.arms is Arms.UNKNOWN:
-        raise unreachable(client.pulse().health, settings)
+    if owner.arms is Arms.UNKNOWN and not (pulse := client.pulse()).health.up:
+        raise Unreachable(
+            f"{settings.url}: {pulse.health.value}",
+            "look at the logs of the sandbox's web server and database",
+        )
     if owner.arms is not Arms.ARMED:
         raise Failed(f"{settings.url}: {owner.arms.value}", _CURES[owner.arms])
     wanted = {settings.env.url: settings.url, settings.env.key: key}
@@ -60,23 +64,3 @@ def relink(settings: Settings, *, dry: bool = False) -> RelinkReport:
     if changed:
         envfile.set_values(files.env, wanted)
     return RelinkReport(str(files.env), changed, settings.agent.login, owner.user_id)
-
-
-def refuse_prod_url(settings: Settings) -> None:
-    """Refuse a sandbox whose URL is prod's.
-
-    Raises:
-        Refused: it is.
-    """
-    if settings.prod.url is not None and settings.prod.url.lower() == settings.url.lower():
-        raise Refused(
-            f"{settings.name}.url and {settings.name}.prod.url are the same: {settings.url}",
-            f"set {settings.name}.url to the sandbox",
-        )
-
-
-def unreachable(health: Health, settings: Settings) -> Unreachable:
-    """The error for a sandbox that answers without being of use."""
-    return Unreachable(
-        f"{settings.url}: {health.value}", "look at the sandbox's web server and database logs"
-    )

@@ -12,8 +12,8 @@ from sandbox import envfile
 from sandbox.dolibarr.api import Arms, Client, Health, Pulse, WhoAmI
 from sandbox.errors import ExitCode, Unreachable
 from sandbox.lifecycle import journal
-from sandbox.lifecycle.relink import refuse_prod_url
 from sandbox.settings import Settings
+from sandbox.sides import refuse_prod_url
 
 
 @dataclass(frozen=True)

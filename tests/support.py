@@ -1,0 +1,121 @@
+"""What several tests need: the real `inv` in a folder of its own, and servers that misbehave on demand."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from sandbox.lab.demo import CONFIGURATION, TASKS
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def ops(folder: Path, settings: str = "") -> Path:
+    """Make `folder` an ops repository with our tasks and these settings (YAML)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tasks.py").write_text(TASKS)
+    (folder / "invoke.yaml").write_text(CONFIGURATION + settings)
+    return folder
+
+
+def run(
+    folder: Path,
+    *words: str,
+    program: tuple[str, ...] = ("-m", "invoke"),
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run `inv` (or another Python program) in a folder; our own variables do not leak in."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARCO_", "INVOKE_"))}
+    return subprocess.run(
+        [sys.executable, *program, *words],
+        cwd=folder,
+        env={**kept, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The JSON document that is all of stdout."""
+    loaded = json.loads(done.stdout)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@dataclass
+class Reply:
+    """What the double answers to one path."""
+
+    status: int = 200
+    body: str = "{}"
+    content_type: str = "application/json"
+    location: str = ""
+
+
+class Double:
+    """An HTTP server that answers what it is told, and remembers what it was asked and with which key."""
+
+    def __init__(self) -> None:
+        self.replies: dict[str, Reply] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        double = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = self.path.partition("?")[0].removeprefix("/api/index.php/")
+                double.asked.append((path, self.headers.get("DOLAPIKEY")))
+                reply = double.replies.get(path, Reply(404, "no", "text/plain"))
+                self.send_response(reply.status)
+                self.send_header("Content-Type", reply.content_type)
+                if reply.location:
+                    self.send_header("Location", reply.location)
+                self.end_headers()
+                self.wfile.write(reply.body.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[Double]:
+        """Serve until the block ends."""
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+
+@contextmanager
+def deaf_port() -> Iterator[int]:
+    """A port whose queue is full, so that a new connection's packets are dropped."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        try:
+            for client in waiting:
+                client.setblocking(False)
+                client.connect_ex(listener.getsockname())
+            yield listener.getsockname()[1]
+        finally:
+            for client in waiting:
+                client.close()

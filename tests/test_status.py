@@ -1,0 +1,167 @@
+"""Status and relink against answers that only a double gives on demand."""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import Double, Reply, deaf_port, document, ops, run
+
+KEY = "k3y-that-nobody-may-see"
+STATUS = Reply(body='{"success": {"code": 200, "dolibarr_version": "23.0.0"}}')
+ME = Reply(body='{"id": "7", "login": "ai_agent_sandbox", "admin": "0", "rights": {"banque": {"lire": "1"}}}')
+HTML = "text/html"
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    with Double().serving() as server:
+        server.replies = {"status": STATUS, "users/info": ME}
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path, double: Double) -> Path:
+    settings = f"sandbox:\n  url: {double.url}\n  timeouts: {{connect: 1, read: 1}}\n"
+    made = ops(tmp_path / "ops", settings)
+    (made / "test").mkdir()
+    (made / "test/.ai_agent_sandbox.key").write_text(KEY + "\n")
+    return made
+
+
+def test_an_armed_sandbox_costs_two_requests(folder: Path, double: Double) -> None:
+    done = run(folder, "status", "--json")
+    seen = document(done)
+    assert done.returncode == 0
+    assert (seen["alive"], seen["armed"], seen["version"], seen["user_id"]) == (True, True, "23.0.0", 7)
+    assert seen["rights"] == ["banque.lire"]
+    assert [path for path, _ in double.asked] == ["status", "users/info"]
+    assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "reply", "expected"),
+    [
+        ("status", Reply(401), (4, "key_refused")),
+        ("status", Reply(200, "module off", HTML), (4, "api_off")),
+        ("status", Reply(202, "no database", HTML), (5, "unknown")),
+        ("status", Reply(500, "no database", HTML), (5, "unknown")),
+        ("status", Reply(302, "", HTML, "/install/index.php"), (5, "unknown")),
+        ("status", Reply(404, "nothing", HTML), (5, "unknown")),
+        ("users/info", Reply(401), (4, "may_not_read_itself")),  # as Dolibarr 16 says it
+        ("users/info", Reply(403), (4, "may_not_read_itself")),
+        ("users/info", Reply(200, '{"login": "someone"}'), (4, "another_login")),
+        ("users/info", Reply(200, "<html>", HTML), (4, "api_off")),
+        ("users/info", Reply(501, "<html>", HTML), (4, "api_off")),
+        ("users/info", Reply(200, "not json"), (4, "unknown")),
+    ],
+)
+def test_each_way_of_not_being_armed_is_told_apart(
+    folder: Path,
+    double: Double,
+    path: str,
+    reply: Reply,
+    expected: tuple[int, str],
+) -> None:
+    double.replies[path] = reply
+    done = run(folder, "status", "--json")
+    assert (done.returncode, document(done)["reason"]) == expected
+    assert document(done)["next_step"]
+    people = run(folder, "status")
+    assert people.returncode == expected[0]
+    assert KEY not in done.stdout + done.stderr + people.stdout + people.stderr
+
+
+def test_the_key_never_follows_a_redirect(folder: Path, double: Double) -> None:
+    with Double().serving() as elsewhere:
+        elsewhere.replies = {"status": STATUS, "users/info": ME}
+        for path in ("status", "users/info"):
+            double.replies[path] = Reply(302, "", HTML, f"{elsewhere.url}/api/index.php/{path}")
+            assert run(folder, "status").returncode in (4, 5)
+        assert run(folder, "relink-env").returncode == 5
+    assert elsewhere.asked == []
+
+
+def test_no_key_file_is_not_armed(folder: Path, double: Double) -> None:
+    (folder / "test/.ai_agent_sandbox.key").unlink()
+    double.replies["status"] = Reply(401)
+    done = run(folder, "status", "--json")
+    assert (done.returncode, document(done)["reason"]) == (4, "no_key")
+    assert double.asked == [("status", None)]
+    assert "inv provision" in document(done)["next_step"]
+
+
+def test_a_host_that_drops_packets_is_given_up_in_time(folder: Path) -> None:
+    with deaf_port() as port:
+        started = time.monotonic()
+        done = run(folder, "status", "--json", INVOKE_SANDBOX_URL=f"http://127.0.0.1:{port}")
+    assert done.returncode == 5
+    assert "no connection within 1 s" in document(done)["health"]
+    assert time.monotonic() - started < 5
+
+
+def test_prods_url_gets_no_key(folder: Path, double: Double) -> None:
+    for task in ("status", "relink-env", "provision"):
+        done = run(folder, task, INVOKE_SANDBOX_PROD_URL=double.url.upper().replace("HTTP", "http"))
+        assert done.returncode == 3
+        assert "prod's own" in done.stderr
+    assert double.asked == []
+
+
+def test_relink_writes_what_works_and_keeps_the_rest(folder: Path, double: Double) -> None:
+    env = folder / "dolibarr-sandbox-write/.env"
+    env.parent.mkdir()
+    env.write_text("# mine\nOTHER=1\nDOLIBARR_API_KEY=old\n")
+    env.chmod(0o644)
+    done = run(folder, "relink-env", "--json")
+    assert done.returncode == 0
+    assert document(done)["changed"] is True
+    assert env.read_text() == f"# mine\nOTHER=1\nDOLIBARR_API_KEY={KEY}\nDOLIBARR_URL={double.url}\n"
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+    assert KEY not in done.stdout + done.stderr
+    assert document(run(folder, "relink-env", "--json"))["changed"] is False
+    assert document(run(folder, "status", "--json"))["env_file"]["in_step"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "reply", "code"),
+    [
+        ("users/info", Reply(401), 1),
+        ("users/info", Reply(403), 1),
+        ("users/info", Reply(200, "off", HTML), 1),
+        ("users/info", Reply(200, '{"login": "someone"}'), 1),
+        ("users/info", Reply(500, "no database", HTML), 5),
+    ],
+)
+def test_relink_leaves_the_env_alone_when_the_key_does_not_work(
+    folder: Path,
+    double: Double,
+    path: str,
+    reply: Reply,
+    code: int,
+) -> None:
+    double.replies[path] = reply
+    if code == 5:
+        double.replies["status"] = reply
+    done = run(folder, "relink-env")
+    assert done.returncode == code
+    assert not (folder / "dolibarr-sandbox-write").exists()
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_relink_without_a_key_exits_1(folder: Path) -> None:
+    (folder / "test/.ai_agent_sandbox.key").write_text("\n")
+    done = run(folder, "relink-env", "--json")
+    assert done.returncode == 1
+    assert document(done)["next_step"] == "run: inv provision"
+
+
+def test_a_dry_relink_sends_and_writes_nothing(folder: Path, double: Double) -> None:
+    done = run(folder, "--dry", "relink-env")
+    assert done.returncode == 0
+    assert double.asked == []
+    assert not (folder / "dolibarr-sandbox-write").exists()
