@@ -1,0 +1,60 @@
+"""The Flask application: what every request goes through, and where the pages are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+from flask import Flask, Response, make_response, redirect, request
+
+from sandbox.lab.erp import api, api_business, cards, database, gate, listing, permissions
+from sandbox.lab.erp.config import VERSION, Config
+from sandbox.lab.erp.constants import constants
+
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def create_app(config: Config) -> Flask:
+    """Make the application for one sandbox."""
+    app = Flask(__name__, template_folder=str(_TEMPLATES), static_folder=None)
+    app.config["LAB"] = config
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    app.before_request(_refuse_old_database)
+    for part in (gate.pages, cards.pages, listing.pages, permissions.pages, api.routes, api_business.routes):
+        app.register_blueprint(part)
+    app.teardown_appcontext(database.close)
+    app.register_error_handler(psycopg.Error, _technical_error)
+    app.register_error_handler(404, _not_found)
+    return app
+
+
+def _refuse_old_database() -> Response | None:
+    """A database that an older version left sends every request, the API's too, to the upgrade page."""
+    settings = constants()
+    last = settings.get("MAIN_VERSION_LAST_UPGRADE") or settings.get("MAIN_VERSION_LAST_INSTALL")
+    if last and _numbers(last) < _numbers(VERSION) and not request.path.startswith("/install/"):
+        return make_response(redirect("/install/index.php"))
+    return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    digits = version.split("-", maxsplit=1)[0].split(".")
+    return tuple(int(part) for part in digits if part.isdigit())
+
+
+def _technical_error(error: Exception) -> Response:
+    """A database that is away or refuses: 202 and a text, which is what Dolibarr 23 answers."""
+    kind = type(error).__name__
+    text = (
+        "This website or feature is currently temporarily not available or failed after a technical error."
+        f"<br><br>An error has been detected ({kind})."
+    )
+    return Response(text, status=202, content_type="text/html; charset=UTF-8")
+
+
+def _not_found(_error: Exception) -> Response:
+    text = (
+        "<!doctype html><html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>"
+    )
+    return Response(text, status=404, content_type="text/html; charset=UTF-8")

@@ -1,0 +1,10 @@
+-- The sandbox before its first refresh: the last invoices are missing, and somebody played in it.
+DELETE FROM llx_facturedet WHERE fk_facture > (SELECT max(rowid) - 40 FROM llx_facture);
+DELETE FROM llx_paiement_facture WHERE fk_facture > (SELECT max(rowid) - 40 FROM llx_facture);
+DELETE FROM llx_facture WHERE rowid > (SELECT max(rowid) - 40 FROM llx_facture);
+INSERT INTO llx_societe (nom, client, code_client, fk_pays, datec) VALUES
+  ('Essai à supprimer', 1, 'CU9999-00001', 1, '2025-11-02'), ('Rehearsal leftovers Ltd', 1, 'CU9999-00002', 7, '2025-11-03');
+UPDATE llx_societe SET note_private = 'modifié pendant un essai' WHERE rowid <= 5;
+UPDATE llx_const SET value = 'Arcodange Distribution (old sandbox)' WHERE name = 'MAIN_INFO_SOCIETE_NOM';
+-- the two robots of prod never were users of this sandbox
+UPDATE llx_user SET api_key = NULL;
