@@ -133,8 +133,9 @@ def resolved(wanted: Sequence[str], offered: Iterable[Right]) -> dict[str, Right
 def _explained(off: dict[str, list[str]], strange: list[str]) -> tuple[str, str]:
     what, steps = [], []
     for module, names in off.items():
-        label = f"{_MODULES[module]} ({module})" if module in _MODULES else module
-        what.append(f"module {label} is off, so {', '.join(names)} cannot be granted")
+        known = module in _MODULES
+        label = f"{_MODULES[module]} ({module}) is off" if known else f"{module} is off or does not exist"
+        what.append(f"module {label}, so {', '.join(names)} cannot be granted")
     if off:
         steps.append("let an administrator switch it on (Home > Setup > Modules)")
     if strange:
@@ -147,7 +148,7 @@ def _hint(name: str, known: dict[str, Right], modules: set[str]) -> str:
     if "_advance." in name:
         return "advanced rights show only with MAIN_USE_ADVANCED_PERMS=1"
     module = name.partition(".")[0]
-    near = difflib.get_close_matches(name, known, 3, 0.7)
+    near = difflib.get_close_matches(name, known, 2, 0.7)
     if near:
         return f"did you mean {' or '.join(near)}?"
     if module in modules:

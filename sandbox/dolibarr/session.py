@@ -83,5 +83,5 @@ def _translated(text: str, window: browser.Window, site: Site, timeout: float) -
 def _kept(error: SandboxError, site: Site, settings: Settings) -> SandboxError:
     """Keep the picture of a page that went wrong; what no page is to blame for needs none."""
     if isinstance(error, DolibarrPageError):
-        error.kept_in(site.trail.keep(settings.files.state, site.page, str(error)))
+        error.kept_in(site.trail.keep(settings.files.state, site.page, error.what))
     return error

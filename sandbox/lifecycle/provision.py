@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sandbox.dolibarr.admin import Admin
 
 Say = Callable[[str], None]
-_KEY_BYTES = 36  # 48 characters: all versions take 12 to 128, and store no more than 66 encrypted
+_KEY_LENGTH = 48  # all versions take 12 to 128, and store no more than 66 encrypted
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _provision(
 ) -> ProvisionReport:
     client = api.Client(settings.url, settings.timeouts)
     _refuse_deaf(client)
-    key = secrets.token_urlsafe(_KEY_BYTES)
+    key = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(_KEY_LENGTH))
     trail = Trail()
     trail.guard(key, found.password if found else "")
     with administrator(settings, found, trail, say, headless=headless) as admin:

@@ -13,6 +13,7 @@ from sandbox.dolibarr.trail import Trail
 
 LOGIN_FORM = "form#login"
 INSIDE = "body:has(#id-top):not(:has(form#login))"
+_NEXT = "is the login an administrator's? otherwise look at the page"
 _GRACE = 2000  # milliseconds that a parsed page may take to show what a script makes
 _MESSAGES = """() => {
   const kinds = ['error', 'warning'].map(k => `.jnotify-notification-${k} .jnotify-message, div.${k}`);
@@ -100,7 +101,7 @@ class Site:
         self.shows(places, patience)
         return self.trail.clean("; ".join(self.ask(_MESSAGES)))
 
-    def wrong(self, expected: str, next_step: str = "") -> DolibarrPageError:
+    def wrong(self, expected: str, next_step: str = _NEXT) -> DolibarrPageError:
         """The failure of the page that is there now."""
         seen = (
             self.messages() or f"a page titled {self.trail.clean(self.page.title())!r}, without any message"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import string
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -75,6 +76,16 @@ def known_values(login: str) -> dict[str, str]:
     }
 
 
+def made_password() -> str:
+    """A password that meets every rule of length, kinds and repetition that Dolibarr can be set to.
+
+    It begins with a letter: PHP compares it with 0, and Dolibarr 16 takes one that begins with "-" for an
+    error and undoes the user without a word.
+    """
+    kinds = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!#%+:=@_") * 8
+    return "".join(secrets.choice(kind) for kind in kinds)
+
+
 class UserList:
     """``/user/list.php``, with the filters that show enabled and disabled users alike."""
 
@@ -119,7 +130,7 @@ class UserCard:
         site.open("/user/card.php?action=create", _CREATE, "the form for a new user")
         form = site.page.locator(_CREATE)
         if site.shows(f"{_CREATE} [name=password]"):
-            password = secrets.token_urlsafe(18) + "aA1!"  # every rule of length and kinds, whatever is set
+            password = made_password()
             site.trail.guard(password)
             site.put(f"{_CREATE} [name=password]", password)  # Dolibarr prefills one in clear
         known = known_values(login)
