@@ -21,9 +21,9 @@ _ROLES = (SUPERUSER, PROD, READER, SANDBOX)
 
 
 def write_passwords(path: Path) -> None:
-    """Write a pgpass file with a fresh random password for each role; any host name, port or database.
+    """Write a pgpass file with a fresh random password for each role.
 
-    The port stays open because a lab's server moves when its port was taken.
+    Its lines name no port: a lab's server moves when its port was taken.
     """
     lines = (f"{HOST}:*:*:{role}:{secrets.token_urlsafe(24)}\n" for role in _ROLES)
     write_private(path, "".join(lines))
@@ -100,7 +100,7 @@ def size_in_megabytes(passwords: Path, port: int, database: str) -> float:
     """What a database takes on disk."""
     with connected(passwords, port, SUPERUSER, "postgres") as session:
         row = session.execute("SELECT pg_database_size(%s)", [database]).fetchone()
-    return row[0] / 1e6 if row else 0.0
+    return row[0] / 2**20 if row else 0.0
 
 
 # REASSIGN OWNED would also hand over prod's database, which is shared by all of the server

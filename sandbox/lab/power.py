@@ -13,7 +13,7 @@ from sandbox.lab import access, documents
 from sandbox.lab.folder import Folder, Say, write_private
 from sandbox.lab.life import DEFAULT_SIZE, LabReport
 from sandbox.lab.seed import LARGEST, SMALLEST, Secrets, age, seed
-from sandbox.lab.server import Server, programs
+from sandbox.lab.server import SUPERUSER, Server, programs
 from sandbox.lab.standin import StandIn
 
 _MARK = "# Written by inv lab.up for the lab; remove this line to keep your own values here."
@@ -80,7 +80,7 @@ def _make(folder: Folder, size: int, say: Say) -> dict[str, Any]:
         shutil.rmtree(leftover, ignore_errors=True)
     say("making a PostgreSQL server")
     access.write_passwords(folder.passwords)
-    server.make(access.password_of(folder.passwords, access.SUPERUSER))
+    server.make(access.password_of(folder.passwords, SUPERUSER))
     port = server.start(None)
     access.create_roles(folder.passwords, port)
     say(f"filling prod with about {size} MB of business")

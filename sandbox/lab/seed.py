@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import bcrypt
-
 from sandbox.lab.access import PROD, SANDBOX, connected
-from sandbox.lab.erp.secret import encrypt
+from sandbox.lab.erp.secret import encrypt, hash_password
 
 SMALLEST, LARGEST = 20, 2000  # megabytes of prod's database
 _EMPTY = 11.2  # megabytes of a database without invoices
@@ -55,11 +53,6 @@ def age(passwords: Path, port: int) -> None:
     """Make the sandbox's copy an older, used one: what a refresh will find and wipe."""
     with connected(passwords, port, SANDBOX, SANDBOX) as session:
         session.execute(_script("older"))
-
-
-def hash_password(password: str) -> str:
-    """A password as Dolibarr's `password_hash` keeps it: bcrypt, under PHP's own name for it."""
-    return "$2y$" + bcrypt.hashpw(password.encode(), bcrypt.gensalt(10)).decode().removeprefix("$2b$")
 
 
 def _keys(instance: str) -> tuple[str, str]:

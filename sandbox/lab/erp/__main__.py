@@ -11,6 +11,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +22,7 @@ from sandbox.lab.erp.app import create_app
 from sandbox.lab.erp.config import Config
 
 _THREADS = 8
+_GLANCE = 2.0  # seconds between two looks at the lab's folder
 
 
 def main() -> None:
@@ -38,8 +41,15 @@ def main() -> None:
         os._exit(0)
     os.setsid()
     signal.signal(signal.SIGTERM, _leave)
-    # asynchronous errors of a client that went away are no news
+    threading.Thread(target=_watch, args=(given.config,), daemon=True).start()
     waitress.serve(app, sockets=[listening], threads=_THREADS, ident="stand-in", _quiet=True)
+
+
+def _watch(config: Path) -> None:
+    """End together with the lab's folder: a lab that was deleted while it ran must not leave a server."""
+    while config.exists():
+        time.sleep(_GLANCE)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -3,95 +3,44 @@
 from __future__ import annotations
 
 import time
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
+from datetime import datetime
 
-from flask import Blueprint, Response, g, json, request
+from flask import Blueprint, Response, g, request
 
 from sandbox.lab.erp import people
 from sandbox.lab.erp.config import VERSION
 from sandbox.lab.erp.constants import is_on
 from sandbox.lab.erp.people import Person
+from sandbox.lab.erp.rest import ROOT, ApiError, answer, as_php, caller
 from sandbox.lab.erp.rights import has, rights_tree
 from sandbox.lab.erp.words import word
 
 routes = Blueprint("api", __name__)
-ROOT = "/api/index.php"
 _KNOWN = ("status", "users", "thirdparties", "invoices", "products")
 _PENALTY = 1.0  # seconds that a wrong key costs
-_NAMES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
-
-
-class ApiError(Exception):
-    """An answer that is not 200."""
-
-    def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(code)
-        self.code = code
-        self.message = f"{_NAMES[code]}: {reason}" if reason else _NAMES[code]
-
-
-def caller() -> Person:
-    """The person whose key came with the request."""
-    person: Person = g.caller
-    return person
-
-
-def require(*path: str, reason: str = "") -> None:
-    """Go on only if the caller has a right.
-
-    Raises:
-        ApiError: 403, as since version 20; older ones say 401.
-    """
-    if not has(caller(), *path):
-        raise ApiError(403, reason)
-
-
-def answer(value: object, code: int = 200) -> Response:
-    """A JSON answer; an exact copy of PHP's text is not the aim, its values are."""
-    text = json.dumps(value, indent=4, sort_keys=False)
-    return Response(text, status=code, content_type="application/json; charset=utf-8")
-
-
-def as_php(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as Dolibarr's API shows one: numbers as text, times in seconds since the epoch."""
-    return {name: _scalar(value) for name, value in row.items()}
-
-
-def body() -> dict[str, Any]:
-    """The request's JSON object.
-
-    Raises:
-        ApiError: 400, it is none.
-    """
-    found = request.get_json(silent=True)
-    if not isinstance(found, dict):
-        raise ApiError(400, "Error encoding/decoding JSON: Syntax error")
-    return found
+_NO_KEY = (
+    "Failed to login to API. Neither parameter 'HTTP_DOLAPIKEY' nor 'Authentication: Bearer' found on HTTP"
+    " header (and no parameter DOLAPIKEY in URL)."
+)
+_BAD_KEY = (
+    "Error user not valid (not found with api key or bad status or bad validity dates) (conf->entity=1)"
+)
+_HIDDEN = ("rowid", "pass_crypted", "api_key")
 
 
 @routes.before_app_request
 def check() -> Response | None:
     """Let a request to the API pass only with a valid key, in Dolibarr's own order of checks."""
-    if not request.path.startswith(f"{ROOT}/") and request.path != ROOT:
+    if not request.path.startswith("/api/"):
         return None
     if not is_on("api"):
         return Response(word("module_off"), content_type="text/html; charset=UTF-8")
     endpoint = request.path.removeprefix(ROOT).strip("/").split("/")[0]
-    if endpoint and endpoint not in _KNOWN:
-        text = "API not found (failed to include API file)"
-        return Response(text, status=501, content_type="text/html; charset=UTF-8")
     if not endpoint:
         raise ApiError(404)
+    if endpoint not in _KNOWN:
+        text = "API not found (failed to include API file)"
+        return Response(text, status=501, content_type="text/html; charset=UTF-8")
     g.caller = _authenticate()
     return None
 
@@ -104,7 +53,7 @@ def refuse(error: ApiError) -> Response:
 
 @routes.app_errorhandler(405)
 def wrong_method(_error: Exception) -> Response:
-    """No page has the method that was asked for."""
+    """Nothing at this address has the method that was asked for."""
     return refuse(ApiError(405))
 
 
@@ -131,12 +80,9 @@ def status() -> Response:
 def who_am_i() -> Response:
     """The caller's own user, for who may read or change it."""
     person = caller()
-    allowed = person.is_admin or has(person, "user", "self", "creer") or has(person, "user", "user", "lire")
-    if not allowed:
+    if not (person.is_admin or has(person, "user", "self", "creer") or has(person, "user", "user", "lire")):
         raise ApiError(403, "Not allowed")
-    shown = {
-        name: value for name, value in person.row.items() if name not in ("pass_crypted", "api_key", "rowid")
-    }
+    shown = {name: value for name, value in person.row.items() if name not in _HIDDEN}
     found = {"id": str(person.id), "ref": str(person.id), **as_php(shown), "status": person.text("statut")}
     wanted = request.args.get("includepermissions", "0") not in ("", "0")
     return answer({**found, "pass_crypted": None, "rights": rights_tree(person) if wanted else {}})
@@ -152,30 +98,11 @@ def _authenticate() -> Person:
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     key = request.headers.get("DOLAPIKEY") or request.args.get("DOLAPIKEY") or bearer
     if not key:
-        raise ApiError(
-            401,
-            "Failed to login to API. Neither parameter 'HTTP_DOLAPIKEY' nor 'Authentication: Bearer' found on"
-            " HTTP header (and no parameter DOLAPIKEY in URL).",
-        )
+        raise ApiError(401, _NO_KEY)
     if key.startswith("dolcrypt:"):
         raise ApiError(503, "Bad value for the API key. An API key should not start with dolcrypt:")
     person = people.by_key(key)
     if person is None or not person.is_enabled:
         time.sleep(_PENALTY)
-        raise ApiError(
-            401,
-            "Error user not valid (not found with api key or bad status or bad validity dates) (conf->entity=1)",
-        )
+        raise ApiError(401, _BAD_KEY)
     return person
-
-
-def _scalar(value: object) -> object:
-    if isinstance(value, datetime):
-        return int(value.timestamp())
-    if isinstance(value, date):
-        return int(datetime(value.year, value.month, value.day).astimezone().timestamp())
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, int | Decimal):
-        return str(value)
-    return value

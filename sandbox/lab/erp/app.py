@@ -5,9 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
-from flask import Flask, Response, make_response, redirect, request
+from flask import Flask, Response, current_app, make_response, redirect, request
 
-from sandbox.lab.erp import api, api_business, cards, database, gate, listing, permissions
+from sandbox.lab.erp import (
+    api,
+    api_invoices,
+    api_products,
+    api_thirdparties,
+    cards,
+    database,
+    gate,
+    listing,
+    permissions,
+)
 from sandbox.lab.erp.config import VERSION, Config
 from sandbox.lab.erp.constants import constants
 
@@ -21,8 +31,10 @@ def create_app(config: Config) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.before_request(_refuse_old_database)
-    for part in (gate.pages, cards.pages, listing.pages, permissions.pages, api.routes, api_business.routes):
-        app.register_blueprint(part)
+    for shown in (gate, cards, listing, permissions):
+        app.register_blueprint(shown.pages)
+    for served in (api, api_thirdparties, api_invoices, api_products):
+        app.register_blueprint(served.routes)
     app.teardown_appcontext(database.close)
     app.register_error_handler(psycopg.Error, _technical_error)
     app.register_error_handler(404, _not_found)
@@ -46,6 +58,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _technical_error(error: Exception) -> Response:
     """A database that is away or refuses: 202 and a text, which is what Dolibarr 23 answers."""
     kind = type(error).__name__
+    current_app.logger.warning("%s %s: %s", request.method, request.path, kind)  # a message may hold data
     text = (
         "This website or feature is currently temporarily not available or failed after a technical error."
         f"<br><br>An error has been detected ({kind})."

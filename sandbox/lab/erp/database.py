@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
@@ -59,6 +60,11 @@ def rows(query: bytes, *values: object) -> list[Row]:
 def one(query: bytes, *values: object) -> Row | None:
     """The first row of a query, None when there is none."""
     return database().execute(query, values).fetchone()
+
+
+def together() -> AbstractContextManager[object]:
+    """A transaction: the statements inside all count, or none does."""
+    return database().transaction()
 
 
 def change(query: bytes, *values: object) -> None:

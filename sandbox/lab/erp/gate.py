@@ -22,9 +22,9 @@ pages = Blueprint("gate", __name__)
 _SENSITIVE = re.compile(
     r"(confirm_)?(add|classify|close|confirm|copy|del|disable|enable|remove|set|unset|update|save)"
 )
-_NO_TOKEN = (
-    "Access to this page this way (POST method or GET with a sensible value for 'action' parameter) is refused"
-    " by CSRF protection in main.inc.php. Token not provided.\n"
+_FORGED = (
+    "Access to this page this way (POST method or GET with a sensible value for 'action' parameter) is"
+    " refused by CSRF protection in main.inc.php. Token not provided.\n"
 )
 _PENALTY = 1.0  # seconds that a wrong password costs
 
@@ -112,7 +112,7 @@ def _check_token() -> Response | None:
     token = given().get("token", "")
     needed = request.method == "POST" or "massaction" in given() or _SENSITIVE.match(action)
     if needed and not token:
-        return Response(_NO_TOKEN, status=403, content_type="text/html; charset=UTF-8")
+        return Response(_FORGED, status=403, content_type="text/html; charset=UTF-8")
     if token and token != session().token:
         session().say(word("expired"), "warning")
         number = request.form.get("id")

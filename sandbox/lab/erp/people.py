@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import bcrypt
+from sandbox.lab.erp.database import change, config, one, together
+from sandbox.lab.erp.secret import decrypt, encrypt, hash_password, is_password
 
-from sandbox.lab.erp.database import change, config, one
-from sandbox.lab.erp.secret import decrypt, encrypt
-
+_TEXTS = ("login", "lastname", "firstname", "email", "job")
 _FIELDS = b"""SELECT rowid, entity, login, lastname, firstname, email, job, admin, employee, statut, lang,
   pass_crypted, api_key, datec, tms, datelastlogin, datelastpassvalidation, flagdelsessionsbefore, gender,
   civility, fk_user_creat, fk_user_modif FROM llx_user """
@@ -74,10 +73,7 @@ def by_key(key: str) -> Person | None:
 
 def knows(person: Person, password: str) -> bool:
     """Check a password against what PHP's password_hash made."""
-    hashed = person.text("pass_crypted").replace("$2y$", "$2b$", 1)
-    if not hashed.startswith("$2b$"):
-        return False
-    return bcrypt.checkpw(password.encode()[:72], hashed.encode())
+    return is_password(password, person.text("pass_crypted"))
 
 
 def email_taken(email: str, *, except_for: int = 0) -> bool:
@@ -87,49 +83,53 @@ def email_taken(email: str, *, except_for: int = 0) -> bool:
 
 def create(given: dict[str, str], author: Person) -> int:
     """Insert an enabled user and return its number."""
-    row = one(
-        b"""INSERT INTO llx_user (entity, login, lastname, firstname, email, job, admin, employee, statut, datec,
-              fk_user_creat) VALUES (1, %s, %s, %s, nullif(%s, ''), nullif(%s, ''), %s, %s, 1, now(), %s)
-            RETURNING rowid""",
-        *(given[name] for name in ("login", "lastname", "firstname", "email", "job")),
-        int(given["admin"] or 0),
-        int(given["employee"] or 0),
-        author.id,
-    )
-    number = int(row["rowid"]) if row else 0
-    set_secrets(number, given["password"], given["api_key"])
+    with together():
+        row = one(
+            b"""INSERT INTO llx_user (entity, login, lastname, firstname, email, job, admin, employee, statut,
+                  datec, fk_user_creat)
+                VALUES (1, %s, %s, %s, nullif(%s, ''), nullif(%s, ''), %s, %s, 1, now(), %s)
+                RETURNING rowid""",
+            *(given[name] for name in _TEXTS),
+            int(given["admin"] == "1"),
+            int(given["employee"] == "1"),
+            author.id,
+        )
+        number = int(row["rowid"]) if row else 0
+        _set_secrets(number, given)
     return number
 
 
 def update(person: Person, given: dict[str, str], author: Person) -> None:
     """Change a user; an empty password or key leaves the old one."""
-    change(
-        b"""UPDATE llx_user SET login = %s, lastname = %s, firstname = %s, email = nullif(%s, ''),
-              job = nullif(%s, ''), fk_user_modif = %s WHERE rowid = %s""",
-        *(given[name] for name in ("login", "lastname", "firstname", "email", "job")),
-        author.id,
-        person.id,
-    )
-    set_secrets(person.id, given["password"], given["api_key"])
-
-
-def set_secrets(number: int, password: str, key: str) -> None:
-    """Store a new password and a new API key, each unless it is empty."""
-    if password:
-        hashed = bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(10)).decode().replace("$2b$", "$2y$", 1)
+    with together():
         change(
-            b"""UPDATE llx_user SET pass_crypted = %s, datelastpassvalidation = now() WHERE rowid = %s""",
-            hashed,
-            number,
+            b"""UPDATE llx_user SET login = %s, lastname = %s, firstname = %s, email = nullif(%s, ''),
+                  job = nullif(%s, ''), fk_user_modif = %s WHERE rowid = %s""",
+            *(given[name] for name in _TEXTS),
+            author.id,
+            person.id,
         )
-    if key:
-        sealed = encrypt(key, config().instance)
-        change(b"UPDATE llx_user SET api_key = %s WHERE rowid = %s", sealed, number)
+        if author.is_admin and given["admin"] in ("0", "1"):
+            change(b"UPDATE llx_user SET admin = %s WHERE rowid = %s", int(given["admin"]), person.id)
+        _set_secrets(person.id, given)
 
 
 def set_enabled(number: int, *, enabled: bool) -> None:
     """Open or close an account."""
     change(b"UPDATE llx_user SET statut = %s WHERE rowid = %s", int(enabled), number)
+
+
+def _set_secrets(number: int, given: dict[str, str]) -> None:
+    """Store the password and the API key, each unless it is empty."""
+    if given["password"]:
+        change(
+            b"UPDATE llx_user SET pass_crypted = %s, datelastpassvalidation = now() WHERE rowid = %s",
+            hash_password(given["password"]),
+            number,
+        )
+    if given["api_key"]:
+        sealed = encrypt(given["api_key"], config().instance)
+        change(b"UPDATE llx_user SET api_key = %s WHERE rowid = %s", sealed, number)
 
 
 def _person(row: dict[str, object] | None) -> Person | None:

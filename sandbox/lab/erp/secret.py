@@ -1,4 +1,4 @@
-"""API keys at rest, byte for byte as Dolibarr keeps them since version 18 (dolEncrypt, dolDecrypt)."""
+"""Secrets at rest, byte for byte as Dolibarr keeps them: API keys since version 18, passwords since 7."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import base64
 import binascii
 import hashlib
 
+import bcrypt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 _MARK = "dolcrypt:AES-256-CTR:"
 _KEY_SIZE = 32
+_BCRYPT_READS = 72  # bytes; PHP cuts the rest off in silence, the bcrypt package refuses it
 _SEED = hashlib.md5(b"dolibarr", usedforsecurity=False).hexdigest()[:16]
 
 
@@ -34,6 +36,20 @@ def decrypt(stored: str, instance: str) -> str:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return stored
     return text if text.isprintable() else stored
+
+
+def hash_password(password: str) -> str:
+    """A password as PHP's `password_hash` keeps it: bcrypt, under PHP's own name for it."""
+    hashed = bcrypt.hashpw(password.encode()[:_BCRYPT_READS], bcrypt.gensalt(10)).decode()
+    return hashed.replace("$2b$", "$2y$", 1)
+
+
+def is_password(password: str, hashed: str) -> bool:
+    """Check a password against what `password_hash` made; False for any other kind of hash."""
+    if not hashed.startswith("$2y$"):
+        return False
+    known = hashed.replace("$2y$", "$2b$", 1)
+    return bcrypt.checkpw(password.encode()[:_BCRYPT_READS], known.encode())
 
 
 def _cipher(instance: str, seed: str) -> Cipher[modes.CTR]:

@@ -31,6 +31,7 @@ class Session:
 
 
 _LOCK = Lock()
+_MOST = 2000  # sessions
 
 
 def cookie_name() -> str:
@@ -50,10 +51,18 @@ def session() -> Session:
             if name not in known:
                 name = secrets.token_urlsafe(20)
                 known[name] = Session()
+                _forget_passers_by(known)
                 g.new_cookie = name
             g.session = known[name]
     current: Session = g.session
     return current
+
+
+def _forget_passers_by(known: dict[str, Session]) -> None:
+    """Keep memory small when a probe that keeps no cookie asks for page after page."""
+    if len(known) > _MOST:
+        for name in [name for name, one in known.items() if not one.login][: _MOST // 2]:
+            del known[name]
 
 
 def forget_session() -> None:

@@ -82,8 +82,8 @@ _WORDS = {
         "Dieser Benutzer hat keine Berechtigungen",
     ),
     "module_off": (
-        "Warning, module Api is not active.<br><br>To activate modules, go on setup area (Home->Setup->Modules).",
-        "Attention, le module Api n'est pas actif.<br><br>Pour activer des modules, aller dans l'espace Configuration.",
+        "Warning, module Api is not active.<br><br>To activate modules, go on setup area.",
+        "Attention, le module Api n'est pas actif.<br><br>Pour activer des modules, aller en configuration.",
         "Achtung, Modul Api ist nicht aktiv.<br><br>Module werden unter Start->Einstellungen aktiviert.",
     ),
 }
