@@ -14,7 +14,7 @@ from sandbox.errors import Failed
 
 _CANDIDATES = 20  # cards looked into, when the list does not show the login itself
 _CREATE, _EDIT = "form[name=createuser]", "form[name=updateuser]"
-_ENABLE = "a[href*='action=enable']"
+_ENABLE = "a[href*='action=enable'], a[href*='action=confirm_enable']"
 _ROWS = """() => [...document.querySelectorAll('tr[data-rowid]')].map(row => (
   {id: Number(row.dataset.rowid), texts: [...row.cells].map(cell => cell.textContent.trim())}))"""
 _CARD = """form => {
