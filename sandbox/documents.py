@@ -1,0 +1,183 @@
+"""The shell texts that look at, copy and swap documents folders; knows no engine.
+
+Beside: the copy is made in a folder next to the live one and renamed into its place. Inside: where the
+live folder is a mount point, or its parent is not ours to write, the copy is made in a hidden folder of it
+and its entries are moved; a marker tells how far a move was, so that it can always be finished.
+
+They ask for GNU find, sort and mv, which every Linux image of Dolibarr has.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+HIDDEN = ".dolibarr-sandbox-"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a folder is."""
+
+    path: str  # without symbolic links
+    identities: tuple[str, ...]  # device:inode, its own and then those of the folders that it is in
+    owner: str  # uid:gid
+    mode: str
+    root: bool  # whether we are root
+    beside: bool  # a folder can be made next to it, and renamed into its place
+
+    def layout(self) -> Layout:
+        """Where its copies go."""
+        return Layout.of(self.path, beside=self.beside)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one swap."""
+
+    live: str
+    next: str
+    old: str
+    incoming: str  # inside only: the copy is whole and the old entries are out of the way
+
+    @classmethod
+    def of(cls, live: str, *, beside: bool) -> Layout:
+        """The names for a live folder."""
+        if beside:
+            return cls(live, f"{live}__next", f"{live}__old", "")
+        return cls(live, *(f"{live}/{HIDDEN}{part}" for part in ("next", "old", "incoming")))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """All but the live one."""
+        return tuple(filter(None, (self.next, self.old, self.incoming)))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A folder's content in one line: the digest of every path, type, size, time and link target."""
+
+    digest: str
+    files: int
+    bytes: int
+
+
+def look(folder: Path) -> str:
+    """Shell text that tells what a folder is; `parsed` reads it."""
+    return f"""cd -P -- {quote(str(folder))} 2>/dev/null || {{ echo missing; exit 0; }}
+here=$(pwd -P)
+printf 'path %s\\n' "$here"
+stat -c 'owner %u:%g
+mode %a' .
+echo "user $(id -u)"
+parent=$(dirname "$here")
+if [ -w "$parent" ] && ! mountpoint -q . 2>/dev/null && [ "$(stat -c %d .)" = "$(stat -c %d ..)" ]
+then echo 'place beside'; else echo 'place inside'; fi
+while :; do stat -c 'identity %d:%i' "$here"; [ "$here" = / ] && break; here=$(dirname "$here"); done
+"""
+
+
+def parsed(output: str) -> Look | None:
+    """What `look` told; None when there is no such folder."""
+    lines = [line.partition(" ") for line in output.splitlines()]
+    told = {key: value for key, _, value in lines}
+    if "path" not in told:
+        return None
+    return Look(
+        path=told["path"],
+        identities=tuple(value for key, _, value in lines if key == "identity"),
+        owner=told["owner"],
+        mode=told["mode"],
+        root=told["user"] == "0",
+        beside=told["place"] == "beside",
+    )
+
+
+def existing(*paths: str) -> str:
+    """Shell text that prints those of the paths that are there, one a line."""
+    words = " ".join(map(quote, paths))
+    return f'for path in {words}; do [ ! -e "$path" ] || printf \'%s\\n\' "$path"; done\n'
+
+
+def manifest(folder: str) -> str:
+    """Shell text that prints the digest of a folder's listing, its files and their bytes."""
+    return f"""cd -P -- {quote(folder)} || exit 1
+find . -mindepth 1 \\( -type f -printf 'f %s %T@ %P\\0' -o -type d -printf 'd %P\\0' -o \\
+  -type l -printf 'l %l %P\\0' -o -printf '%y %P\\0' \\) | LC_ALL=C sort -z | sha256sum
+find . -type f -printf '%s\\n' | awk '{{ n++; s += $1 }} END {{ printf "%d %.0f\\n", n, s }}'
+"""
+
+
+def read_manifest(output: str) -> Manifest | None:
+    """What `manifest` told; None when it could not."""
+    found = re.fullmatch(r"([0-9a-f]{64})\s+-\n(\d+) (\d+)\n?", output)
+    return Manifest(found[1], int(found[2]), int(found[3])) if found else None
+
+
+def copy(source: str, live: Look, *, again: bool) -> str:
+    """Shell text that copies a folder to beside or inside the live one; links stay links, times are kept.
+
+    Args:
+        source: the folder to copy; only read.
+        live: the folder that the copy will replace; it gives owner and mode.
+        again: bring an earlier copy up to date, since something moved meanwhile.
+    """
+    layout = live.layout()
+    target = quote(layout.next)
+    # as root, files would belong to prod's web server, which may not be the sandbox's
+    owner = f"chown -hR {live.owner} {target} || failed=1\n" if live.root else ""
+    if again:
+        begin = ""
+        gone = '[ -e "$0/$path" ] || [ -L "$0/$path" ] || rm -rf -- "$path"'
+        tidy = (
+            f"(cd -- {target} && find . -mindepth 1 -depth -exec sh -c 'for path; do {gone}; done'"
+            f" {quote(source)} {{}} +) || failed=1\n"
+        )
+    else:
+        begin, tidy = f"rm -rf -- {target}\nmkdir -m 700 -- {target} || exit 1\n", ""
+    flags = "-RpPu" if again else "-RpP"
+    return (
+        f"failed=0\n{begin}cp {flags} -- {quote(f'{source}/.')} {target}/ || failed=1\n{tidy}{owner}"
+        f"chmod {live.mode} {target} || failed=1\nexit $failed\n"
+    )
+
+
+def finish(layout: Layout) -> str:
+    """Shell text that puts the copy in the live folder's place, from wherever an earlier try stopped."""
+    live, following, old, incoming = map(quote, (layout.live, layout.next, layout.old, layout.incoming))
+    if not layout.incoming:
+        return f"""if [ -e {following} ]; then
+  if [ -e {live} ]; then [ ! -e {old} ] && mv -- {live} {old} || exit 1; fi
+  mv -- {following} {live} || exit 1
+fi
+"""
+    entries = "-mindepth 1 -maxdepth 1"
+    return f"""if [ -e {following} ]; then
+  mkdir -p -- {old} || exit 1
+  find {live} {entries} ! -name '{HIDDEN}*' -exec mv -t {old} -- {{}} + || exit 1
+  mv -- {following} {incoming} || exit 1
+fi
+if [ -e {incoming} ]; then
+  find {incoming} {entries} -exec mv -t {live} -- {{}} + || exit 1
+  rmdir -- {incoming} || exit 1
+fi
+"""
+
+
+def undo(layout: Layout) -> str:
+    """Shell text that drops the copy; a live folder that was already set aside comes back."""
+    live, following, old = map(quote, (layout.live, layout.next, layout.old))
+    back = "" if layout.incoming else f"[ -e {live} ] || [ ! -e {old} ] || mv -- {old} {live} || exit 1\n"
+    return f"{back}rm -rf -- {following}\n"
+
+
+def discard(layout: Layout) -> str:
+    """Shell text that removes the old folder after a swap."""
+    return f"rm -rf -- {quote(layout.old)}\n"
+
+
+def has(folder: str, path: str) -> str:
+    """Shell text that prints the path when the folder has such a file."""
+    return existing(f"{folder}/{path}")

@@ -1,0 +1,128 @@
+"""Why a refresh must not be: no consent, mixed-up sides, missing rights or programs."""
+
+from __future__ import annotations
+
+import re
+
+from sandbox.engines import Engine
+from sandbox.errors import Refused, UsageError
+from sandbox.lifecycle.observe import NEXT, Identity, Prod, Sandbox, program_version
+from sandbox.postgres import NAME_BYTES
+from sandbox.settings import Database, Settings
+from sandbox.shell import Runner
+
+_TIMEOUTS_KNOWN = 17  # pg_restore sets transaction_timeout since then, and older servers refuse it
+
+
+def consent(settings: Settings, *, db_only: bool, hint: str = "") -> Refused:
+    """The refusal that names what a refresh would destroy; asks nothing and touches nothing."""
+    side = settings.sandbox
+    lost = []
+    if side.database is not None:
+        lost.append(f"the database {_address(side.database)}")
+    if side.documents is not None and not db_only:
+        lost.append(f"the documents in {side.documents}")
+    lost.append(f"the agent {settings.agent.login} and its key")
+    where = f" behind {side.url}" if side.url else ""
+    flags = " --db-only" if db_only else ""
+    step = f"inv refresh --yes{flags}" + (f"  ({hint})" if hint else "")
+    return Refused(
+        f"without --yes nothing is done; {settings.name} would lose {', '.join(lost)}{where}", step
+    )
+
+
+def refuse_mix_ups(settings: Settings, *, db_only: bool) -> None:
+    """Refuse sides that are the same by their settings alone.
+
+    Raises:
+        Refused: the same URL, database or documents folder is configured for both sides.
+    """
+    mine, prods = settings.sandbox, settings.prod
+    if mine.url and prods.url and _plain_url(mine.url) == _plain_url(prods.url):
+        raise Refused(f"the sandbox's URL is prod's: {mine.url}", f"check {settings.name}.url")
+    if mine.database and prods.database and _where(mine.database) == _where(prods.database):
+        raise Refused(
+            f"the sandbox's database is prod's: {_address(mine.database)}", f"check {settings.name}.database"
+        )
+    if not db_only and mine.documents is not None and mine.documents == prods.documents:
+        raise Refused(
+            f"the sandbox's documents folder is prod's: {mine.documents}", f"check {settings.name}.documents"
+        )
+
+
+def _plain_url(url: str) -> str:
+    return re.sub(r"^(https://[^/]*):443(?=/|$)|^(http://[^/]*):80(?=/|$)", r"\1\2", url.lower()).rstrip("/")
+
+
+def _where(database: Database) -> tuple[str, int, str]:
+    return database.host.lower(), database.port, database.name
+
+
+def _address(database: Database) -> str:
+    return f"{database.name}@{database.host}:{database.port}"
+
+
+def refuse_unsafe_prod(settings: Settings, prod: Prod) -> None:
+    """Refuse a prod that is a sandbox, or whose sessions are not read-only."""
+    if prod.mark is not None:
+        raise Refused(
+            f"prod's database carries a sandbox's mark (run {prod.mark}): the sides are the wrong way round",
+            f"check {settings.name}.prod.database and {settings.name}.database",
+        )
+    if not prod.read_only:
+        raise Refused(
+            "sessions on prod's database are not read-only: something on the way drops PGOPTIONS",
+            "connect to PostgreSQL itself, not through a pooler that does not pass them on",
+        )
+
+
+def refuse_same(settings: Settings, prod: Identity, sandbox: Identity) -> None:
+    """Refuse two ways to one database."""
+    # a server that was copied keeps its identifier, but it is another one unless it follows the first
+    same = (prod.system, prod.oid) == (sandbox.system, sandbox.oid)
+    if same and (prod.started == sandbox.started or prod.standby or sandbox.standby):
+        raise Refused(
+            "the sandbox's database and prod's are one and the same, by two addresses or as a standby",
+            f"check {settings.name}.database and {settings.name}.prod.database",
+        )
+
+
+def check_rights(settings: Settings, sandbox: Sandbox, name: str) -> None:
+    """Tell what the sandbox's role lacks for the configured strategy."""
+    setting = f"{settings.name}.refresh.strategy"
+    if not sandbox.owns:
+        raise UsageError(
+            f"{sandbox.user} does not own the sandbox's database, {sandbox.owner} does",
+            f"GRANT {sandbox.owner} TO {sandbox.user}, or connect as it ({settings.name}.database.user)",
+        )
+    if settings.refresh.strategy == "in-place":
+        return
+    if not sandbox.may_create:
+        raise UsageError(
+            f"strategy swap: {sandbox.user} may not create databases",
+            f"set {setting}: in-place, or ALTER ROLE {sandbox.user} CREATEDB",
+        )
+    if len((name + NEXT).encode()) > NAME_BYTES:
+        raise UsageError(
+            f"strategy swap: {name}{NEXT} is longer than PostgreSQL's {NAME_BYTES} bytes",
+            f"set {setting}: in-place, or give the database a shorter name",
+        )
+
+
+def check_programs(engine: Engine, runner: Runner, prod: Prod, sandbox: Sandbox) -> None:
+    """Tell which program of PostgreSQL's is missing or of the wrong version."""
+    version = program_version(engine, runner, engine.settings.prod, "pg_dump")
+    setting = f"{engine.settings.name}.postgres.programs"
+    if version < prod.version // 10000:
+        raise UsageError(
+            f"prod's server is PostgreSQL {prod.version // 10000}, but pg_dump is {version}",
+            f"set {setting} to the folder of a newer one",
+        )
+    program_version(engine, runner, engine.settings.sandbox, "psql")
+    restorer = program_version(engine, runner, engine.settings.sandbox, "pg_restore")
+    if restorer >= _TIMEOUTS_KNOWN > sandbox.version // 10000:
+        raise UsageError(
+            f"the sandbox's server is PostgreSQL {sandbox.version // 10000}, and pg_restore {restorer} cannot"
+            " restore into it",
+            f"set {setting} to the folder of version {max(prod.version, sandbox.version) // 10000}",
+        )

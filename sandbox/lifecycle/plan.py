@@ -1,0 +1,156 @@
+"""From what both sides told to what a refresh would do, or why it must not."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+
+from sandbox import documents
+from sandbox.engines import Engine
+from sandbox.errors import Busy, Refused, UsageError
+from sandbox.lifecycle import checks, journal
+from sandbox.lifecycle.observe import (
+    NEXT,
+    OLD,
+    Neighbour,
+    Prod,
+    Sandbox,
+    observe_prod,
+    observe_sandbox,
+)
+from sandbox.lifecycle.swap import Names
+from sandbox.postgres import APPLICATION
+from sandbox.settings import Side
+from sandbox.shell import Runner, observe
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The documents of both sides."""
+
+    prod: documents.Look
+    sandbox: documents.Look
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a refresh needs to know; the same for a dry run and a real one."""
+
+    strategy: str
+    names: Names
+    prod: Prod
+    sandbox: Sandbox
+    folders: Folders | None
+    warnings: tuple[str, ...]
+
+    @property
+    def role(self) -> str:
+        """Who owns what is restored; empty when it is the role that connects."""
+        return "" if self.sandbox.owner == self.sandbox.user else self.sandbox.owner
+
+
+def look(engine: Engine, runner: Runner, *, db_only: bool) -> Plan:
+    """Read both sides and decide.
+
+    Raises:
+        Refused: the sides are one database or one folder, or the wrong way round.
+        Busy: another run works on the sandbox's databases.
+        UsageError: a setting, a right or a program is missing.
+        Unreachable: a server does not answer.
+    """
+    settings = engine.settings
+    checks.refuse_mix_ups(settings, db_only=db_only)
+    prod = observe_prod(engine, runner)
+    checks.refuse_unsafe_prod(settings, prod)
+    sandbox = observe_sandbox(engine, runner)
+    checks.refuse_same(settings, prod.identity, sandbox.identity)
+    name = engine.access(settings.sandbox).database.name
+    checks.check_rights(settings, sandbox, name)
+    _check_alone(sandbox)
+    checks.check_programs(engine, runner, prod, sandbox)
+    folders, words = (
+        (None, ("documents: left as they are, as asked",)) if db_only else _folders(engine, runner)
+    )
+    if prod.can_write:
+        words = (*words, f"prod's role {prod.user} could write; use a SELECT-only one")
+    names = Names(name, name + NEXT, name + OLD)
+    return Plan(settings.refresh.strategy, names, prod, sandbox, folders, words)
+
+
+def _check_alone(sandbox: Sandbox) -> None:
+    if sandbox.strangers:
+        raise Busy(
+            f"another run works on the sandbox's databases: {', '.join(sandbox.strangers)}",
+            "wait until it ends; it was started from another folder or machine",
+        )
+    for neighbour in sandbox.neighbours:
+        raise not_ours(neighbour)
+
+
+def not_ours(neighbour: Neighbour) -> Busy | Refused:
+    """Why a database with a name of ours is not ours to drop."""
+    claimed = claimant(neighbour)
+    if claimed is None:
+        return Refused(
+            f"the database {neighbour.name} exists, and no refresh of ours made it",
+            f"drop or rename it: a refresh needs that name ({NEXT} and {OLD})",
+        )
+    return Busy(
+        f"the database {neighbour.name} belongs to a run that is not known to be dead: {claimed}",
+        f"wait; if that run is dead, recover it from its own folder, or drop {neighbour.name}",
+    )
+
+
+def claimant(neighbour: Neighbour) -> journal.Holder | None:
+    """Whose run a database beside the live one says it belongs to; None when it says nothing."""
+    found = re.fullmatch(rf"{APPLICATION} run=(\S+) host=(\S+) pid=(\d+)", neighbour.comment or "")
+    return journal.Holder(found[1], int(found[3]), found[2], "?", "?") if found else None
+
+
+def dead(holder: journal.Holder) -> bool:
+    """Whether a run of this machine is known to have ended."""
+    if holder.host != socket.gethostname():
+        return False
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str, ...]]:
+    settings = engine.settings
+    for side in (settings.prod, settings.sandbox):
+        if side.documents is None:
+            return None, (f"documents: skipped, {side.name} has no documents folder configured",)
+    prod, sandbox = (folder(engine, runner, side) for side in (settings.prod, settings.sandbox))
+    if prod.identities[0] in sandbox.identities or sandbox.identities[0] in prod.identities:
+        raise Refused(
+            f"the documents folders are one, or one is inside the other: {prod.path} and {sandbox.path}",
+            f"check {settings.name}.documents and {settings.name}.prod.documents",
+        )
+    text = engine.documents_command(settings.sandbox, documents.existing(*sandbox.layout().others))
+    for path in observe(runner, text).stdout.splitlines():
+        raise Refused(
+            f"{path} exists, and no refresh of ours is known to have made it",
+            "move or remove it: a refresh needs that name",
+        )
+    return Folders(prod, sandbox), ()
+
+
+def folder(engine: Engine, runner: Runner, side: Side) -> documents.Look:
+    """Look at a side's documents folder."""
+    if side.documents is None:
+        raise UsageError(f"{side.name} has no documents folder configured")
+    told = observe(runner, engine.documents_command(side, documents.look(side.documents)))
+    found = documents.parsed(told.stdout)
+    if found is None:
+        raise UsageError(
+            f"{side.name}'s documents folder is not there: {side.documents}",
+            "create it, check the setting, or refresh with --db-only",
+        )
+    return found

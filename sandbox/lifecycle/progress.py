@@ -1,0 +1,100 @@
+"""How far a refresh is: what the console shows, and how it is read from pg_restore's own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TextIO, cast
+
+
+@dataclass(frozen=True)
+class Advance:
+    """How far the copy is; bytes are prod's sizes on disk, bloat included, so read the counts first."""
+
+    tables_done: int
+    tables: int
+    bytes_done: int
+    bytes: int
+    indexes_done: int
+    indexes: int
+
+
+class Progress(Protocol):
+    """What is told while a refresh runs."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins; in order: see `STAGES`."""
+
+    def advance(self, now: Advance) -> None:
+        """The copy went on."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line, such as a warning or a line of the team's own script."""
+
+
+STAGES = ("look", "create", "copy", "verify", "documents", "neutralize", "swap", "clean")
+
+
+class Silent:
+    """Nobody watches."""
+
+    def stage(self, name: str) -> None:
+        """Say nothing."""
+
+    def advance(self, now: Advance) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+
+_TABLE = re.compile(r'processing data for table "(.*)"')
+_INDEX = re.compile(r"creating (?:INDEX|CONSTRAINT) ")
+_STAGE = re.compile(r"^dolibarr-sandbox stage (\w+)$")
+
+
+class Watcher:
+    """Takes the standard error of a copy, as `Context.run` writes it, and tells a `Progress`.
+
+    Args:
+        progress: whom to tell.
+        tables: bytes by `schema.table`, as pg_restore names them.
+        indexes: how many indexes there will be.
+    """
+
+    def __init__(self, progress: Progress, tables: Mapping[str, int], indexes: int) -> None:
+        self._progress, self._sizes, self._indexes = progress, tables, indexes
+        self._begun: dict[str, int] = {}
+        self._indexes_done = 0
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Take a piece of the output; lines may be cut anywhere."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._line(line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    @property
+    def stream(self) -> TextIO:
+        """This object for `Context.run`, which asks for no more than `write` and `flush`."""
+        return cast("TextIO", self)
+
+    def _line(self, line: str) -> None:
+        if stage := _STAGE.match(line):
+            self._progress.stage(stage[1])
+        elif table := _TABLE.search(line):
+            self._begun[table[1]] = self._sizes.get(table[1], 0)
+            self._tell(len(self._begun) - 1, sum(self._begun.values()) - self._begun[table[1]])
+        elif _INDEX.search(line):
+            self._indexes_done = min(self._indexes_done + 1, self._indexes)
+            self._tell(len(self._sizes), sum(self._sizes.values()))
+
+    def _tell(self, tables: int, size: int) -> None:
+        total = sum(self._sizes.values())
+        now = Advance(tables, len(self._sizes), size, total, self._indexes_done, self._indexes)
+        self._progress.advance(now)

@@ -1,0 +1,98 @@
+"""Find what an interrupted run left, by its journal or by its claim on a database, and have it put back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from sandbox.engines import Engine, engine_for
+from sandbox.errors import Interrupted, Unreachable, UsageError
+from sandbox.lifecycle import journal
+from sandbox.lifecycle.journal import Book, Journal
+from sandbox.lifecycle.observe import NEXT, OLD, observe_sandbox
+from sandbox.lifecycle.plan import claimant, dead, folder, not_ours
+from sandbox.lifecycle.repair import RecoverReport, put_back
+from sandbox.settings import Settings
+from sandbox.shell import Runner, is_dry
+
+
+def recover(settings: Settings, runner: Runner) -> RecoverReport:
+    """Put back what an interrupted run of this sandbox left; does nothing when there is nothing.
+
+    Raises:
+        Busy: a run is going on.
+        SandboxError: something could not be put back; the journal stays, and recover can be run again.
+    """
+    state = settings.files.state
+    run = journal.new_run()
+    if is_dry(runner):
+        if journal.active(state):
+            raise journal.busy(state)
+        page = journal.left(state)
+        if page is None:
+            return RecoverReport(found=False, dry=True)
+        return replace(put_back(_engine(settings, page, run), runner, page), dry=True)
+    if not state.exists() and settings.sandbox.database is None:
+        return RecoverReport(found=False)
+    with journal.held(state, run) as book:
+        return settle(settings, runner, book, run)
+
+
+def settle(settings: Settings, runner: Runner, book: Book, run: str) -> RecoverReport:
+    """Put back what the journal, or a claim on a database, tells of; the caller holds the lock."""
+    page = journal.left(book.state)
+    if page is None:
+        with suppress(UsageError, Unreachable):  # then nothing says that there was a run
+            page = _stray(engine_for(settings, run), runner)
+    if page is None:
+        return RecoverReport(found=False)
+    _refuse_other(settings, page, book)
+    report = put_back(_engine(settings, page, run), runner, page)
+    book.clear()
+    return report
+
+
+def _engine(settings: Settings, page: Journal, run: str) -> Engine:
+    """The engine that the run used; a team's own script needs none, and runs here."""
+    return engine_for(replace(settings, engine="local") if page.strategy == "script" else settings, run)
+
+
+def _refuse_other(settings: Settings, page: Journal, book: Book) -> None:
+    if page.strategy == "script":
+        return
+    database = settings.sandbox.database
+    here = f"{database.name}@{database.host}" if database else ""
+    if page.database.rpartition(":")[0] != here:  # a lab's port may move
+        raise Interrupted(
+            f"the journal is about {page.database}, the settings name {here or 'no database'}",
+            f"recover with the settings of then, or remove {book.state / journal.JOURNAL}",
+        )
+
+
+def _stray(engine: Engine, runner: Runner) -> Journal | None:
+    """A dead run whose journal is gone, told by its claim on a database beside the live one.
+
+    Raises:
+        Busy: that run is not known to be dead.
+    """
+    side = engine.settings.sandbox
+    access = engine.access(side)
+    name = access.database.name
+    for neighbour in observe_sandbox(engine, runner).neighbours:
+        holder = claimant(neighbour)
+        if holder is None:
+            continue
+        if not dead(holder):
+            raise not_ours(neighbour)
+        live = folder(engine, runner, side) if side.documents else None
+        return Journal(
+            holder,
+            "swap",
+            "lost",
+            database=access.address,
+            next=name + NEXT,
+            old=name + OLD,
+            documents=live.path if live else "",
+            beside=live.beside if live else True,
+        )
+    return None

@@ -1,0 +1,188 @@
+"""Refresh: re-seed the sandbox from prod, so that it is at every moment the old one or the new one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.engines import Engine, engine_for
+from sandbox.errors import Interrupted, SandboxError
+from sandbox.lifecycle import checks, journal, plan, recover, repair, script
+from sandbox.lifecycle.interrupt import Interrupt, interruptible
+from sandbox.lifecycle.progress import Progress, Silent
+from sandbox.lifecycle.work import InPlace, Outcome, Swap, Work
+from sandbox.settings import Settings
+from sandbox.shell import Runner, is_dry
+
+
+@dataclass(frozen=True)
+class RefreshReport:
+    """What a refresh did; its fields are the JSON document's."""
+
+    run: str
+    strategy: str
+    dry: bool
+    tables: int
+    rows: int
+    bytes: int  # of the new database, on disk
+    seconds: float
+    unavailable_ms: int  # for how long the sandbox could not answer
+    documents: dict[str, Any] | None  # files, bytes, logo
+    neutralized: tuple[dict[str, Any], ...]  # rule, changed
+    skipped: tuple[str, ...]  # what a rule looks for and this Dolibarr does not have
+    warnings: tuple[str, ...]
+    recovered: tuple[str, ...] = ()  # what an interrupted run had left, and was put back first
+
+
+def refresh(  # noqa: PLR0913  # flags and what they are told to
+    settings: Settings,
+    runner: Runner,
+    *,
+    yes: bool,
+    db_only: bool,
+    progress: Progress | None = None,
+    hint: str = "",
+) -> RefreshReport:
+    """Re-seed the sandbox from prod.
+
+    Args:
+        settings: the sandbox's settings.
+        runner: what runs the commands.
+        yes: consent to losing what the sandbox holds.
+        db_only: leave the documents alone.
+        progress: who is told how far it is.
+        hint: what else the refusal's next step should say.
+
+    Raises:
+        Refused: without consent, or the sides are mixed up; nothing was touched.
+        Busy: another run holds the sandbox.
+        SandboxError: it failed; the sandbox is what it was.
+    """
+    if not yes:
+        raise checks.consent(settings, db_only=db_only, hint=hint)
+    progress = progress or Silent()
+    run = journal.new_run()
+    if is_dry(runner):
+        return _rehearsed(settings, runner, run, db_only=db_only, progress=progress)
+    if settings.refresh.script is None:
+        checks.refuse_mix_ups(settings, db_only=db_only)
+        engine_for(settings, run)  # a missing engine is said before anything is made
+    with journal.held(settings.files.state, run) as book:
+        begun = time.monotonic()
+        before = recover.settle(settings, runner, book, run)
+        for action in before.actions:
+            progress.note(f"an interrupted refresh was {before.outcome}: {action}")
+        if settings.refresh.script is not None:
+            seconds = script.run(settings, runner, book, run, db_only=db_only, progress=progress)
+            outcome = Outcome(warnings=("your own script did the refresh: nothing was verified",))
+            report = _report(run, "script", outcome, seconds)
+        else:
+            outcome = _done(engine_for(settings, run), runner, book, db_only=db_only, progress=progress)
+            report = _report(
+                run, settings.refresh.strategy, outcome, time.monotonic() - begun, before.actions
+            )
+        _record(settings, book, report)
+        book.clear()
+        return report
+
+
+def _done(
+    engine: Engine, runner: Runner, book: journal.Book, *, db_only: bool, progress: Progress
+) -> Outcome:
+    """Do the work; whatever stops it, the sandbox is made whole before the error goes on."""
+    with interruptible(lambda: engine.end_processes(engine.run)) as interrupt:
+        try:
+            work = _work(engine, runner, book, db_only=db_only, progress=progress, interrupt=interrupt)
+            return work.do()
+        except BaseException as error:
+            if book.page is not None:
+                _put_back(engine, runner, book, error)
+            interrupt.check()  # its children's complaints are not the reason
+            raise
+
+
+def _put_back(engine: Engine, runner: Runner, book: journal.Book, error: BaseException) -> None:
+    assert book.page is not None  # noqa: S101  # the caller looked
+    try:
+        repair.put_back(engine, runner, book.page)
+    except SandboxError as second:
+        raise Interrupted(
+            f"{_first(error)}; and putting it back failed: {second.what}", "run: inv recover"
+        ) from error
+    book.clear()
+
+
+def _first(error: BaseException) -> str:
+    return error.what if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+
+
+def _work(  # noqa: PLR0913
+    engine: Engine,
+    runner: Runner,
+    book: journal.Book | None,
+    *,
+    db_only: bool,
+    progress: Progress,
+    interrupt: Interrupt,
+) -> Work:
+    progress.stage("look")
+    seen = plan.look(engine, runner, db_only=db_only)
+    for warning in seen.warnings:
+        progress.note(warning)
+    interrupt.check()
+    kind = Swap if seen.strategy == "swap" else InPlace
+    return kind(engine, runner, seen, book, progress, interrupt)
+
+
+def _rehearsed(
+    settings: Settings, runner: Runner, run: str, *, db_only: bool, progress: Progress
+) -> RefreshReport:
+    """A dry run: both sides are really read, and each change is printed by the runner."""
+    if journal.active(settings.files.state):
+        raise journal.busy(settings.files.state)
+    if settings.refresh.script is not None:
+        script.show(settings, runner, db_only=db_only)
+        return _report(run, "script", Outcome(), 0.0, dry=True)
+    engine = engine_for(settings, run)
+    work = _work(engine, runner, None, db_only=db_only, progress=progress, interrupt=Interrupt())
+    return _report(run, settings.refresh.strategy, work.do(), 0.0, dry=True)
+
+
+def _report(  # noqa: PLR0913
+    run: str,
+    strategy: str,
+    outcome: Outcome,
+    seconds: float,
+    recovered: tuple[str, ...] = (),
+    *,
+    dry: bool = False,
+) -> RefreshReport:
+    return RefreshReport(
+        run=run,
+        strategy=strategy,
+        dry=dry,
+        tables=outcome.tables,
+        rows=outcome.rows,
+        bytes=outcome.bytes,
+        seconds=round(seconds, 2),
+        unavailable_ms=outcome.unavailable_ms,
+        documents=outcome.documents,
+        neutralized=tuple({"rule": r["rule"], "changed": r["changed"]} for r in outcome.neutralized),
+        skipped=tuple(sorted({missing for r in outcome.neutralized for missing in r["skipped"]})),
+        warnings=outcome.warnings,
+        recovered=recovered,
+    )
+
+
+def _record(settings: Settings, book: journal.Book, report: RefreshReport) -> None:
+    database = settings.prod.database
+    book.record(
+        {
+            "run": report.run,
+            "finished": journal.now(),
+            "seconds": report.seconds,
+            "strategy": report.strategy,
+            "prod": f"{database.name}@{database.host}:{database.port}" if database else None,
+        }
+    )

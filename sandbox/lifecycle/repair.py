@@ -1,0 +1,177 @@
+"""Make the sandbox whole after a run that ended anywhere: forward when its copy is live, else back.
+
+What the world shows decides. The mark inside the live database says which run made it; the journal says
+whose traces to look for and what was paused. Everything here can be run again.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: S608  # names and texts reach SQL through postgres.identifier and postgres.literal, or %I and %L
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox import documents
+from sandbox.engines import Engine
+from sandbox.errors import Failed, UsageError
+from sandbox.lifecycle import swap
+from sandbox.lifecycle.journal import Journal
+from sandbox.lifecycle.observe import ask, constants
+from sandbox.postgres import APPLICATION, Access, failure, identifier, literal
+from sandbox.settings import Side
+from sandbox.shell import Result, Runner, change, is_dry, observe
+
+_GONE_WITHIN = 5.0  # seconds, for the sessions of a dead run
+
+
+@dataclass(frozen=True)
+class RecoverReport:
+    """What was found and what was done about it."""
+
+    found: bool
+    run: str = ""
+    outcome: str = "nothing to do"  # or: rolled back, rolled forward, cleared
+    actions: tuple[str, ...] = ()
+    dry: bool = False
+
+
+@dataclass
+class _Repair:
+    """One run's traces, and the actions that remove them."""
+
+    engine: Engine
+    runner: Runner
+    page: Journal
+    actions: list[str] = field(default_factory=list)
+
+    @property
+    def access(self) -> Access:
+        return self.engine.access(self.side)
+
+    @property
+    def side(self) -> Side:
+        return self.engine.settings.sandbox
+
+    def sql(self, access: Access, script: str, doing: str) -> None:
+        """Change a database, and say so."""
+        result = change(self.runner, self.engine.database_command(self.side, access.psql(script).text()))
+        if result.exited != 0:
+            raise failure(access, result, doing)
+        self.actions.append(doing)
+
+    def folders(self, text: str, doing: str) -> None:
+        """Change the documents folders, and say so."""
+        require(change(self.runner, self.engine.documents_command(self.side, text)), doing)
+        self.actions.append(doing)
+
+
+def require(result: Result, doing: str) -> None:
+    """Raise `Failed` when a command on the documents or the application failed."""
+    if result.exited != 0:
+        said = [line for line in result.stderr.splitlines() if line.strip()]
+        raise Failed(f"{doing} failed ({result.exited}): {said[0] if said else 'no message'}")
+
+
+def put_back(engine: Engine, runner: Runner, page: Journal) -> RecoverReport:
+    """End what is left of a run and make the sandbox whole, old or new.
+
+    Raises:
+        SandboxError: something could not be put back.
+    """
+    repair = _Repair(engine, runner, page)
+    if not is_dry(runner) and (ended := engine.end_processes(page.run)):
+        repair.actions.append(f"ended {ended} processes")
+    if page.strategy == "script":
+        return RecoverReport(True, page.run, "cleared", ("your script was cut off; run it again",))
+    _end_sessions(repair)
+    names = swap.Names(repair.access.database.name, page.next, page.old)
+    if page.strategy == "swap":
+        _live_back(repair, names)
+    committed = _committed(repair)
+    if page.strategy == "swap":
+        _drop(repair, names.old if committed else names.next)
+    if page.documents:
+        _documents(repair, committed=committed)
+    if page.paused:
+        _resume(repair)
+    outcome = "rolled forward" if committed else "rolled back"
+    return RecoverReport(True, page.run, outcome, tuple(repair.actions))
+
+
+def _end_sessions(repair: _Repair) -> None:
+    """End the run's sessions on both servers; prod's only hold a snapshot, but they hold it."""
+    name = literal(f"{APPLICATION}/{repair.page.run}")
+    ours = f"application_name = {name} OR application_name LIKE {name} || ' %'"
+    access = repair.access.maintenance if repair.page.strategy == "swap" else repair.access
+    end = swap.end_sessions(ours, _GONE_WITHIN)
+    repair.sql(access, end, "ended its sessions")
+    with suppress(UsageError):
+        prod = repair.engine.access(repair.engine.settings.prod)
+        change(
+            repair.runner, repair.engine.database_command(repair.engine.settings.prod, prod.psql(end).text())
+        )
+    deadline = time.monotonic() + _GONE_WITHIN
+    still = (
+        "SELECT json_build_object('left', count(*)) FROM pg_stat_activity"
+        f" WHERE ({ours}) AND pid <> pg_backend_pid();"
+    )
+    while ask(repair.engine, repair.runner, repair.side, access, still)["left"] and not is_dry(repair.runner):
+        if time.monotonic() > deadline:
+            raise Failed(f"sessions of the dead run {repair.page.run} do not end", "try again: inv recover")
+        time.sleep(0.1)
+
+
+def _present(repair: _Repair) -> dict[str, str | None]:
+    """Which of the databases are there, each with its comment."""
+    names = ", ".join(
+        literal(name) for name in (repair.access.database.name, repair.page.next, repair.page.old)
+    )
+    script = (
+        "SELECT json_build_object('present', coalesce(json_object_agg(datname,"
+        f" shobj_description(oid, 'pg_database')), '{{}}')) FROM pg_database WHERE datname IN ({names});"
+    )
+    told: dict[str, Any] = ask(repair.engine, repair.runner, repair.side, repair.access.maintenance, script)
+    return dict(told["present"])
+
+
+def _live_back(repair: _Repair, names: swap.Names) -> None:
+    present = _present(repair)
+    if names.live in present:
+        return
+    if names.old not in present:
+        raise Failed(
+            f"the sandbox's database {names.live} is gone, and so is {names.old}",
+            f"create it: CREATE DATABASE {names.live}; then: inv refresh --yes",
+        )
+    rename = f"ALTER DATABASE {identifier(names.old)} RENAME TO {identifier(names.live)};\n"
+    repair.sql(repair.access.maintenance, rename, f"renamed {names.old} back to {names.live}")
+
+
+def _committed(repair: _Repair) -> bool:
+    """Whether the live database is the one that the run made."""
+    return constants(repair.engine, repair.runner).get("mark") == repair.page.run
+
+
+def _drop(repair: _Repair, name: str) -> None:
+    if name in _present(repair):
+        repair.sql(repair.access.maintenance, swap.drop(name), f"dropped {name}")
+
+
+def _documents(repair: _Repair, *, committed: bool) -> None:
+    layout = documents.Layout.of(repair.page.documents, beside=repair.page.beside)
+    text = repair.engine.documents_command(repair.side, documents.existing(*layout.others))
+    if not observe(repair.runner, text).stdout:
+        return
+    if committed:
+        repair.folders(documents.finish(layout) + documents.discard(layout), "put the new documents in place")
+    else:
+        repair.folders(documents.undo(layout), "dropped the copied documents")
+
+
+def _resume(repair: _Repair) -> None:
+    text = repair.engine.resume_command()
+    if text is None:
+        raise Failed("the application is paused, and nothing says how to resume it", "set application.resume")
+    require(change(repair.runner, text), "resuming the application")
+    repair.actions.append("resumed the application")

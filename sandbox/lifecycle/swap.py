@@ -1,0 +1,194 @@
+"""Make a database beside the live one and put it in its place: SQL for the maintenance database.
+
+Two renames in one transaction. A rename takes the lock that makes new connections wait, so a client that
+connects meanwhile is served by the new database and not refused.
+"""
+# ruff: noqa: S608  # names and texts reach SQL through postgres.identifier and postgres.literal, or %I and %L
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.engines import Engine
+from sandbox.errors import Failed
+from sandbox.lifecycle import verify
+from sandbox.postgres import APPLICATION, documents_in, failure, identifier, literal
+from sandbox.shell import Runner, change, observe
+
+_TRIES = 3  # each waits up to 5 s, PostgreSQL's own patience, for sessions to end
+# the system's own tables are not ours to analyze, and it says so of each
+ANALYZE = "SET client_min_messages = error;\nANALYZE;\n"
+IN_USE = "55006"  # SQLSTATE object_in_use
+
+
+@dataclass(frozen=True)
+class Names:
+    """The databases of one swap."""
+
+    live: str
+    next: str
+    old: str
+
+
+def claim(run: str, host: str, pid: int) -> str:
+    """The comment that tells whose a database is, for anyone who finds it."""
+    return f"{APPLICATION} run={run} host={host} pid={pid}"
+
+
+def create(names: Names, owner: str, options: str, comment: str) -> str:
+    """SQL: an empty database that only its owner may enter: what arrives in it is not muted yet."""
+    following = identifier(names.next)
+    return (
+        f"CREATE DATABASE {following} OWNER {identifier(owner)} TEMPLATE template0 {options};\n"
+        f"COMMENT ON DATABASE {following} IS {literal(comment)};\n"
+        f"REVOKE ALL ON DATABASE {following} FROM PUBLIC;\n"
+    )
+
+
+def finish(names: Names, privileges: tuple[str, ...], settings: tuple[str, ...]) -> str:
+    """SQL: give the next database what the live one grants and sets; a setting may fail, with a warning."""
+    following = identifier(names.next)
+    grants = "".join(f"{statement};\n" for statement in privileges)
+    blocks = "".join(_tolerated(statement) for statement in settings)
+    return f"REVOKE ALL ON DATABASE {following} FROM PUBLIC;\n{grants}{blocks}"
+
+
+def _tolerated(statement: str) -> str:
+    # a setting that a superuser gave the live database may be beyond this role
+    return (
+        f"DO $do$ BEGIN EXECUTE {literal(statement)};\n"
+        f"EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not reapplied: %', {literal(statement)};\n"
+        "END $do$;\n"
+    )
+
+
+def end_sessions(condition: str, patience: float) -> str:
+    """SQL: end the sessions for which `condition` holds; wait up to `patience` seconds for it."""
+    return f"""DO $end$
+DECLARE victim record;
+BEGIN
+  FOR i IN 1..{round(patience / 0.005)} LOOP
+    PERFORM pg_stat_clear_snapshot();
+    EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity
+                           WHERE pid <> pg_backend_pid() AND usesysid IS NOT NULL AND ({condition}));
+    FOR victim IN SELECT pid FROM pg_stat_activity
+                   WHERE pid <> pg_backend_pid() AND usesysid IS NOT NULL AND ({condition}) LOOP
+      BEGIN
+        PERFORM pg_terminate_backend(victim.pid);
+      EXCEPTION WHEN insufficient_privilege THEN NULL;  -- a superuser's: the rename says so if it stays
+      END;
+    END LOOP;
+    PERFORM pg_sleep(0.005);
+  END LOOP;
+END $end$;
+"""
+
+
+def rename(names: Names, run: str, comments: tuple[str, str | None]) -> str:
+    """SQL: the swap itself. The old database keeps a claim, the new one gets the live one's comment."""
+    ours, lives = comments
+    live, following = identifier(names.live), identifier(names.next)
+    return f"""\\set VERBOSITY verbose
+SET application_name = {literal(_swapper(run))};
+SELECT extract(epoch FROM clock_timestamp()) AS began \\gset
+BEGIN;
+{end_sessions(f"datname = {literal(names.live)}", 0.3)}COMMENT ON DATABASE {live} IS {literal(ours)};
+COMMENT ON DATABASE {following} IS {"NULL" if lives is None else literal(lives)};
+ALTER DATABASE {live} RENAME TO {identifier(names.old)};
+ALTER DATABASE {following} RENAME TO {live};
+COMMIT;
+SELECT json_build_object('unavailable_ms',
+  round((extract(epoch FROM clock_timestamp()) - :began)::numeric * 1000));
+"""
+
+
+def bouncer(names: Names, run: str, oid: int) -> str:
+    """SQL for a second session: while the swap waits, end what slipped in before the rename had its lock.
+
+    Without it a client that reconnects at once, such as a pool, would make the rename wait for 5 s and fail.
+    """
+    return f"""DO $bounce$
+DECLARE
+  seen boolean := false;
+  waiting boolean;
+  victim record;
+BEGIN
+  FOR i IN 1..400 LOOP
+    PERFORM pg_stat_clear_snapshot();
+    waiting := EXISTS (SELECT FROM pg_stat_activity WHERE application_name = {literal(_swapper(run))});
+    seen := seen OR waiting;
+    EXIT WHEN (seen AND NOT waiting) OR (i > 100 AND NOT seen)
+      OR NOT EXISTS (SELECT FROM pg_database WHERE oid = {oid} AND datname = {literal(names.live)});
+    FOR victim IN SELECT pid FROM pg_stat_activity WHERE datid = {oid} AND usesysid IS NOT NULL AND seen LOOP
+      BEGIN
+        PERFORM pg_terminate_backend(victim.pid);
+      EXCEPTION WHEN insufficient_privilege THEN NULL;
+      END;
+    END LOOP;
+    PERFORM pg_sleep(0.02);
+  END LOOP;
+END $bounce$;
+"""
+
+
+def _swapper(run: str) -> str:
+    return f"{APPLICATION}/{run} swap"
+
+
+def exchange(engine: Engine, names: Names, oid: int, comments: tuple[str, str | None]) -> str:
+    """Shell text of the swap: the renaming session, and the one that keeps its way free."""
+    side = engine.settings.sandbox
+    access = engine.access(side).maintenance
+    keeper = access.psql(bouncer(names, engine.run, oid)).text()
+    swapper = access.psql(rename(names, engine.run, comments)).text()
+    return engine.database_command(side, f"{{ {keeper}}} >/dev/null 2>&1 &\n{swapper}")
+
+
+def swap(engine: Engine, runner: Runner, names: Names, oid: int, comments: tuple[str, str | None]) -> int:
+    """Put the next database in the live one's place.
+
+    Args:
+        engine: where the databases are.
+        runner: what runs the commands.
+        names: the three names.
+        oid: the live database's.
+        comments: for the old database, and for the new one.
+
+    Returns:
+        For how long the live name had no database to serve, in milliseconds, as the server measured it.
+
+    Raises:
+        Failed: sessions stay on the live database; it is as it was.
+    """
+    access = engine.access(engine.settings.sandbox).maintenance
+    for _ in range(_TRIES):
+        result = change(runner, exchange(engine, names, oid, comments))
+        told = documents_in(result.stdout)
+        if result.exited == 0 and told:
+            return int(told[-1]["unavailable_ms"])
+        if IN_USE not in result.stderr:
+            raise failure(access, result, "the swap")
+    raise Failed(f"the swap waits for sessions that do not end: {who(engine, runner, names.live)}")
+
+
+def who(engine: Engine, runner: Runner, name: str) -> str:
+    """The sessions on a database, in words."""
+    access = engine.access(engine.settings.sandbox).maintenance
+    script = (
+        "SELECT json_build_array(usename, application_name, client_addr::text) FROM pg_stat_activity"
+        f" WHERE datname = {literal(name)} AND usesysid IS NOT NULL AND pid <> pg_backend_pid() LIMIT 5;"
+    )
+    text = engine.database_command(engine.settings.sandbox, access.psql(script).text())
+    found = documents_in(observe(runner, text).stdout)
+    return "; ".join(" ".join(str(word) for word in row if word) for row in found) or "they ended just now"
+
+
+def drop(name: str) -> str:
+    """SQL: remove a database and whoever is on it."""
+    return f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE);\n"
+
+
+def muted(sql: str, role: str) -> str:
+    """SQL: mute the next database in one transaction, then gather its statistics, which no dump carries."""
+    role_set = f"SET ROLE {identifier(role)};\n" if role else ""
+    return f"{role_set}BEGIN;\n{sql}COMMIT;\n{verify.SESSION}{ANALYZE}"

@@ -1,0 +1,247 @@
+"""The steps of a refresh, in order; the journal tells of each before it is done.
+
+A dry run goes through the same steps with a runner that prints them, and without a journal.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox import documents
+from sandbox.engines import Engine
+from sandbox.errors import Failed, UsageError
+from sandbox.lifecycle import inplace, journal, neutralize, stream, swap
+from sandbox.lifecycle.interrupt import Interrupt
+from sandbox.lifecycle.plan import Folders, Plan
+from sandbox.lifecycle.progress import Progress, Watcher
+from sandbox.lifecycle.repair import require
+from sandbox.postgres import Access, documents_in, failure
+from sandbox.shell import Result, Runner, change, is_dry, observe
+
+_PASSES = 4  # over prod's documents, which may change while they are copied
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the steps did."""
+
+    tables: int = 0
+    rows: int = 0
+    bytes: int = 0
+    unavailable_ms: int = 0
+    documents: dict[str, Any] | None = None
+    neutralized: tuple[dict[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Work:
+    """What both strategies share."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  # one run's world
+        self,
+        engine: Engine,
+        runner: Runner,
+        plan: Plan,
+        book: journal.Book | None,
+        progress: Progress,
+        interrupt: Interrupt,
+    ) -> None:
+        self.engine, self.runner, self.plan = engine, runner, plan
+        self.book, self.progress, self.interrupt = book, progress, interrupt
+        self.dry = is_dry(runner)
+        self.side = engine.settings.sandbox
+        self.live = engine.access(self.side)
+        self.warnings = list(plan.warnings)
+        self.mute = neutralize.script(engine.run, everything=engine.settings.refresh.neutralize)
+
+    def do(self) -> Outcome:
+        """Do all of it."""
+        raise NotImplementedError
+
+    def begin(self, stage: str, phase: str | None = None, **changes: Any) -> None:
+        """A stage begins: unless somebody asked to end, write the journal, then tell."""
+        self.interrupt.check()
+        self.turn(phase or stage, **changes)
+        self.progress.stage(stage)
+
+    def turn(self, phase: str, **changes: Any) -> None:
+        """Write the next phase into the journal."""
+        if self.book is None:
+            return
+        if self.book.page is None:
+            self.book.write(self.first_page(phase))
+        self.book.turn(phase, **changes)
+
+    def first_page(self, phase: str) -> journal.Journal:
+        """What the journal says before anything is changed."""
+        names, folders = self.plan.names, self.plan.folders
+        by_swap = self.plan.strategy == "swap"
+        return journal.Journal(
+            journal.holder(self.engine.run),
+            self.plan.strategy,
+            phase,
+            database=self.live.address,
+            next=names.next if by_swap else "",
+            old=names.old if by_swap else "",
+            documents=folders.sandbox.path if folders else "",
+            beside=folders.sandbox.beside if folders else True,
+        )
+
+    def sql(self, access: Access, script: str, doing: str) -> Result:
+        """Run a script that changes something on the sandbox's server."""
+        result = change(self.runner, self.engine.database_command(self.side, access.psql(script).text()))
+        if result.exited != 0:
+            raise failure(access, result, doing)
+        self.warnings += [line for line in result.stderr.splitlines() if "WARNING:" in line]
+        return result
+
+    def shell(self, text: str, doing: str) -> None:
+        """Run a text that changes the sandbox's documents."""
+        require(change(self.runner, self.engine.documents_command(self.side, text)), doing)
+
+    def copy(self, carried: stream.Stream, text: str, last: str) -> stream.Copied:
+        """Run a copy, with its progress."""
+        prod = self.plan.prod
+        result = carried.carry(self.runner, text, Watcher(self.progress, prod.tables, prod.indexes))
+        if self.dry:
+            return stream.Copied(len(prod.tables), 0, 0, 0, 0, prod.bytes, {})
+        return stream.checked(carried, result, last=last)
+
+    def copy_documents(self) -> dict[str, Any] | None:
+        """Copy prod's documents to where they will be swapped from, and prove that all are there."""
+        folders = self.plan.folders
+        if folders is None:
+            return None
+        self.begin("documents")
+        layout = folders.sandbox.layout()
+        for number in range(1 if self.dry else _PASSES):
+            text = documents.copy(folders.prod.path, folders.sandbox, again=number > 0)
+            result = change(self.runner, self.engine.documents_command(self.side, text))
+            self.interrupt.check()
+            found = self._same(folders, layout) if result.exited == 0 and not self.dry else None
+            if found is not None:
+                return {"files": found.files, "bytes": found.bytes, "logo": self._logo(layout)}
+        if self.dry:
+            return {"files": 0, "bytes": 0, "logo": self.plan.prod.logo}
+        require(result, "copying prod's documents")
+        raise Failed(
+            "prod's documents change faster than they are copied", "run it again when prod is quieter"
+        )
+
+    def _same(self, folders: Folders, layout: documents.Layout) -> documents.Manifest | None:
+        """The copy's manifest, when it is prod's."""
+        asked = ((self.engine.settings.prod, folders.prod.path), (self.side, layout.next))
+        texts = [self.engine.documents_command(side, documents.manifest(path)) for side, path in asked]
+        prods, ours = (documents.read_manifest(observe(self.runner, text).stdout) for text in texts)
+        return ours if prods == ours else None
+
+    def _logo(self, layout: documents.Layout) -> str | None:
+        logo = self.plan.prod.logo
+        if not logo:
+            return None
+        text = documents.has(layout.next, f"mycompany/logos/{logo}")
+        if not observe(self.runner, self.engine.documents_command(self.side, text)).stdout:
+            self.warnings.append(f"prod's logo {logo} is not among its documents")
+        return logo
+
+    def swap_documents(self) -> None:
+        """Put the copied documents in place."""
+        if self.plan.folders is not None:
+            self.shell(documents.finish(self.plan.folders.sandbox.layout()), "swapping the documents")
+
+    def discard_documents(self) -> None:
+        """Remove the replaced ones."""
+        if self.plan.folders is not None:
+            self.shell(documents.discard(self.plan.folders.sandbox.layout()), "removing the old documents")
+
+    def outcome(self, copied: stream.Copied, told: Any, **facts: Any) -> Outcome:
+        """The report's facts."""
+        return Outcome(
+            tables=copied.tables,
+            rows=copied.rows,
+            bytes=copied.bytes,
+            neutralized=tuple(told or ()),
+            warnings=tuple(self.warnings),
+            **facts,
+        )
+
+
+class Swap(Work):
+    """Restore beside the live database, and rename."""
+
+    def do(self) -> Outcome:
+        """Do all of it."""
+        names, sandbox, server = self.plan.names, self.plan.sandbox, self.live.maintenance
+        beside = self.live.named(names.next)
+        carried = stream.Stream(self.engine, beside, self.plan.role)
+        mine = journal.holder(self.engine.run)
+        claim = swap.claim(mine.run, mine.host, mine.pid)
+        self.begin("create")
+        self.sql(server, swap.create(names, sandbox.owner, sandbox.options, claim), f"creating {names.next}")
+        self.begin("copy")
+        copied = self.copy(carried, carried.beside(), "verify")
+        folders = self.copy_documents()
+        self.begin("neutralize")
+        result = self.sql(beside, swap.muted(self.mute, self.plan.role), "neutralizing the copy")
+        told = {} if self.dry else documents_in(result.stdout)[-1]
+        self.sql(server, swap.finish(names, sandbox.privileges, sandbox.settings), "reapplying rights")
+        self.begin("swap")
+        away = self.exchange(claim)
+        self.swap_documents()
+        self.turn("clean")
+        self.progress.stage("clean")
+        self.sql(server, swap.drop(names.old), f"dropping {names.old}")
+        self.discard_documents()
+        return self.outcome(copied, told.get("neutralized"), unavailable_ms=away, documents=folders)
+
+    def exchange(self, claim: str) -> int:
+        """Swap the databases; for how long the sandbox had none, in milliseconds."""
+        sandbox, names = self.plan.sandbox, self.plan.names
+        comments = (claim, sandbox.comment)
+        if self.dry:
+            change(self.runner, swap.exchange(self.engine, names, sandbox.identity.oid, comments))
+            return 0
+        return swap.swap(self.engine, self.runner, names, sandbox.identity.oid, comments)
+
+
+class InPlace(Work):
+    """Clear the sandbox's database and restore into it, in one transaction."""
+
+    def do(self) -> Outcome:
+        """Do all of it."""
+        carried = stream.Stream(self.engine, self.live, self.plan.role)
+        text = carried.within(inplace.clear(self.plan.role), self.mute)
+        pause = self._pause()
+        folders = self.copy_documents()  # the long part that needs nobody stopped
+        begun = time.monotonic()
+        if pause is not None:
+            self.begin("pause", paused=True)
+            require(change(self.runner, pause), "pausing the application")
+        self.begin("copy")
+        copied = self.copy(carried, text, "load")
+        self.turn("swap")
+        self.swap_documents()
+        self.sql(self.live, swap.ANALYZE, "gathering statistics")
+        away = round((copied.told.get("committed", 0) - copied.told.get("cleared", 0)) * 1000)
+        if pause is not None:
+            require(change(self.runner, self.engine.resume_command() or ":"), "resuming the application")
+            away = round((time.monotonic() - begun) * 1000)
+        self.turn("clean", paused=False)
+        self.progress.stage("clean")
+        self.discard_documents()
+        return self.outcome(
+            copied, copied.told.get("neutralized"), unavailable_ms=0 if self.dry else away, documents=folders
+        )
+
+    def _pause(self) -> str | None:
+        pause, resume = self.engine.pause_command(), self.engine.resume_command()
+        name = self.engine.settings.name
+        if pause is not None and resume is None:
+            raise UsageError(
+                f"{name}.application.pause is set, but not resume", f"set {name}.application.resume"
+            )
+        if pause is None:
+            self.warnings.append(f"the application was not paused: set {name}.application.pause and resume")
+        return pause

@@ -1,0 +1,200 @@
+"""The command lines of psql, pg_dump and pg_restore, and what their failures mean; knows no engine."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import Failed, SandboxError, Unreachable, UsageError
+from sandbox.settings import Database, Side
+from sandbox.shell import Command, Result
+
+APPLICATION = "dolibarr-sandbox"
+RUN_VARIABLE = "DOLIBARR_SANDBOX_RUN"  # by it a later run finds what a killed one left running
+NAME_BYTES = 63  # what PostgreSQL keeps of a name
+# a session that waits for its children, or reads a big table, is not idle
+_PATIENT = "-c idle_in_transaction_session_timeout=0 -c statement_timeout=0 -c lock_timeout=0"
+_READ_ONLY = f"-c default_transaction_read_only=on {_PATIENT}"
+_NO_PRIVILEGES = ("--no-owner", "--no-acl")
+_AS_DATA = ("--no-publications", "--no-subscriptions", "--no-security-labels", "--no-tablespaces")
+
+
+def identifier(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL writes it, whatever `standard_conforming_strings` says."""
+    doubled = text.replace("'", "''")
+    return "E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the programs reach one database of one side; the password stays in libpq's pgpass file."""
+
+    side: str
+    setting: str  # which setting says where the database is
+    database: Database
+    programs: Path | None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def to(  # noqa: PLR0913
+        cls,
+        side: Side,
+        *,
+        setting: str,
+        programs: Path | None,
+        passwords: Path | None,
+        patience: float,
+        run: str,
+    ) -> Access:
+        """The only way to a side's database; one to prod is always read-only.
+
+        Args:
+            side: prod or the sandbox.
+            setting: the setting that says where the database is, for error messages.
+            programs: the folder of PostgreSQL's programs, or None for PATH.
+            passwords: a pgpass file, or None for libpq's own.
+            patience: how long to wait for a connection, in seconds.
+            run: the run's id, by which its sessions are recognised.
+        """
+        if side.database is None:
+            raise UsageError(f"{setting} is not set", f"set {setting}.name, host, port and user")
+        env = {
+            "LC_ALL": "C",  # its messages are read
+            "PGAPPNAME": f"{APPLICATION}/{run}" if run else APPLICATION,
+            "PGCONNECT_TIMEOUT": str(max(2, math.ceil(patience))),
+            "PGOPTIONS": _READ_ONLY if side.name == "prod" else _PATIENT,
+        }
+        if run:
+            env[RUN_VARIABLE] = run
+        if passwords is not None:
+            env["PGPASSFILE"] = str(passwords)
+        return cls(side.name, setting, side.database, programs, env)
+
+    @property
+    def label(self) -> str:
+        """What a person reads: whose database, and where."""
+        return f"{self.side}'s database {self.address}"
+
+    @property
+    def address(self) -> str:
+        """`name@host:port`."""
+        return f"{self.database.name}@{self.database.host}:{self.database.port}"
+
+    def named(self, name: str) -> Access:
+        """The way to another database on the same server."""
+        return replace(self, database=replace(self.database, name=name))
+
+    @property
+    def maintenance(self) -> Access:
+        """The way to the database from which others are created, renamed and dropped."""
+        return self.named(self.database.maintenance)
+
+    def psql(self, script: str | None = None, **variables: str) -> Command:
+        """A psql that stops at the first error and reads `script`, or its standard input."""
+        settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+        options = ("-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *settings, "-f", "-")
+        return self._program("psql", *options, stdin=script).with_env(PGCLIENTENCODING="UTF8")
+
+    def dump(self, *options: str) -> Command:
+        """A pg_dump in the custom format, uncompressed, to its standard output."""
+        return self._program("pg_dump", "-w", "-Fc", "-Z0", *_NO_PRIVILEGES, *_AS_DATA, *options)
+
+    def restore(self, *options: str) -> Command:
+        """A pg_restore from its standard input straight into the database."""
+        return self._program("pg_restore", "-w", "--exit-on-error", *_NO_PRIVILEGES, *options)
+
+    def script(self, *options: str) -> Command:
+        """A pg_restore from its standard input to SQL on its standard output; it connects to nothing."""
+        argv = (self._path("pg_restore"), *_NO_PRIVILEGES, *options, "-f", "-")
+        return Command(argv, dict(self.env))
+
+    def version(self, program: str) -> Command:
+        """What asks a program for its version."""
+        return Command((self._path(program), "--version"), {"LC_ALL": "C"})
+
+    def _program(self, program: str, *options: str, stdin: str | None = None) -> Command:
+        where = ["-h", self.database.host, "-p", str(self.database.port)]
+        if self.database.user:
+            where += ["-U", self.database.user]
+        argv = (self._path(program), *where, "-d", _connection(self.database.name), *options)
+        return Command(argv, dict(self.env), stdin)
+
+    def _path(self, program: str) -> str:
+        return program if self.programs is None else str(self.programs / program)
+
+
+def _connection(name: str) -> str:
+    """A database's name for `-d`; libpq would take one with `=` or `://` in it for a connection string."""
+    if re.fullmatch(r"[\w.-]+", name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{escaped}'"
+
+
+def documents_in(output: str) -> list[Any]:
+    """The JSON documents of a psql's output, one a line."""
+    return [json.loads(line) for line in output.splitlines() if line.startswith(("{", "["))]
+
+
+_SERVER_ANSWERED = re.compile(r"FATAL:\s+(?P<why>.*)")
+_PASSWORD = re.compile(r"password|pg_hba|authentication", re.IGNORECASE)
+_NOT_YET = re.compile(
+    r"starting up|shutting down|too many|reserved|recovery mode|not accepting", re.IGNORECASE
+)
+
+
+def failure(access: Access, result: Result, doing: str) -> SandboxError:
+    """What a failed command of PostgreSQL's means, in one line, and what mends it.
+
+    Args:
+        access: what it ran against.
+        result: its output.
+        doing: what was being done, such as "reading prod's database".
+    """
+    text = result.stderr
+    program = re.search(
+        r"(\S*(?:psql|pg_dump|pg_restore)): (?:command not found|not found|No such file)", text
+    )
+    if program:
+        return UsageError(
+            f"{doing}: {Path(program[1]).name} is not there",
+            "install PostgreSQL's client programs, or set postgres.programs to their folder",
+        )
+    fatal = _SERVER_ANSWERED.search(text)
+    asked = re.search(r"(fe_sendauth: .*|no password supplied)", text)
+    if asked or (fatal and _PASSWORD.search(fatal["why"])):
+        return UsageError(
+            f"{access.label} refuses {access.database.user or 'the role'}: {(asked or fatal or [''])[0]}",
+            f"check {access.setting}.user and the pgpass file (postgres.passwords, else ~/.pgpass; mode 600)",
+        )
+    if fatal and not _NOT_YET.search(fatal["why"]) and "connection to server" in text:
+        return UsageError(f"{access.label}: {fatal['why']}", f"check {access.setting}")
+    if re.search(r"connection to server|could not (?:connect|translate)|timeout expired", text):
+        reason = _last(text).rpartition("failed: ")[2]
+        return Unreachable(
+            f"{access.label} does not answer: {reason}", f"start the server, or check {access.setting}"
+        )
+    return Failed(f"{doing} failed ({result.exited}): {complaint(text) or 'no message'}")
+
+
+def complaint(text: str) -> str:
+    """The first error that a program of PostgreSQL's named, without where in which script."""
+    lines = [line for line in text.splitlines() if re.search(r"ERROR:|FATAL:|PANIC:|error:", line)]
+    if not lines:
+        return _last(text)
+    return re.sub(r"^(?:psql:<stdin>:\d+: |pg_restore: |pg_dump: |psql: )?(?:error: )?", "", lines[0]).strip()
+
+
+def _last(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
