@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -52,7 +53,10 @@ class Console:
         """The terminal, or plain lines where there is none."""
         from rich.console import Console as RichConsole  # noqa: PLC0415
 
-        return RichConsole(stderr=self.as_json, highlight=False, soft_wrap=True)
+        stream = sys.stderr if self.as_json else sys.stdout
+        # a file or a pipe has no width: only COLUMNS may fold its lines
+        width = None if stream.isatty() or "COLUMNS" in os.environ else 200
+        return RichConsole(stderr=self.as_json, highlight=False, soft_wrap=True, width=width)
 
     def say(self, line: str, style: str = "") -> None:
         """Tell people something."""

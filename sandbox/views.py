@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.console import Row, plural, size
@@ -46,10 +48,17 @@ def _arms(seen: Status) -> str:
 
 def _file(state: FileState) -> str:
     if not state.present:
-        return f"missing  ({state.path})"
+        return f"missing  ({_short(state.path)})"
     words = {True: "in step, ", False: "not in step, ", None: ""}[state.in_step]
     warning = "" if state.mode == "600" else " (not 600)"
-    return f"{words}mode {state.mode}{warning}  ({state.path})"
+    return f"{words}mode {state.mode}{warning}  ({_short(state.path)})"
+
+
+def _short(path: str | Path) -> str:
+    """A path as people read it: relative to where they stand, when it is below."""
+    with suppress(ValueError):
+        return str(Path(path).relative_to(Path.cwd()))
+    return str(path)
 
 
 def _refresh(seen: Status) -> str:
@@ -63,7 +72,7 @@ def _refresh(seen: Status) -> str:
 def relink(done: RelinkReport) -> Iterator[Row]:
     """What `relink-env` did."""
     words = "would be written" if done.dry else ("written" if done.changed else "was in step already")
-    yield ".env", f"{words}, mode 600  ({done.env})"
+    yield ".env", f"{words}, mode 600  ({_short(done.env)})"
     if not done.dry:
         yield "agent", f"armed  ({done.login}, id {done.user_id})"
 
@@ -72,6 +81,57 @@ def lab(made: LabReport) -> Iterator[Row]:
     """What `lab.up` made or found."""
     yield "sandbox", made.url
     yield "PostgreSQL", f"127.0.0.1:{made.database_port}, prod has {made.prod_mb:.0f} MB"
-    yield "admin", f"login and password in {made.credentials}" if made.credentials else "your own credentials file"
+    yield (
+        "admin",
+        f"login and password in {_short(made.credentials)}"
+        if made.credentials
+        else "your own credentials file",
+    )
     yield "took", "nothing, it ran already" if made.already_running else f"{made.seconds:.1f} s"
     yield "next", "inv status"
+
+
+def refresh(done: RefreshReport) -> Iterator[Row]:
+    """What `refresh` did."""
+    if done.recovered:
+        yield "put back first", "; ".join(done.recovered)
+    if done.dry:
+        yield "dry run", "nothing was changed"
+        return
+    yield "strategy", done.strategy
+    if done.strategy != "script":
+        yield (
+            "database",
+            f"{plural(done.tables, 'table')}, {plural(done.rows, 'row')}, {size(done.bytes)}, verified",
+        )
+    if done.documents:
+        logo = f", logo {done.documents['logo']}" if done.documents.get("logo") else ""
+        files = plural(done.documents["files"], "file")
+        yield "documents", f"{files}, {size(done.documents['bytes'])}{logo}, verified"
+    muted = [rule for rule in done.neutralized if rule["changed"]]
+    if muted:
+        yield "muted", ", ".join(rule["rule"] for rule in muted)
+    yield "took", f"{done.seconds:.1f} s, unavailable for {done.unavailable_ms} ms"
+    for warning in done.warnings:
+        yield "warning", warning
+    yield "next", "inv provision  (the agent went with the old database)"
+
+
+def recover(done: RecoverReport) -> Iterator[Row]:
+    """What `recover` put back."""
+    yield "found", f"run {done.run}, {done.outcome}" if done.found else "nothing to do"
+    for action in done.actions:
+        yield "would do" if done.dry else "did", action
+
+
+def provision(done: ProvisionReport) -> Iterator[Row]:
+    """What `provision` did."""
+    if done.dry:
+        yield "dry run", "nothing was changed"
+        return
+    yield "agent", f"{done.login}, id {done.user_id}, {'created' if done.created else 'reused'}"
+    if done.enabled:
+        yield "enabled", "yes, it was disabled"
+    yield "rights", f"{len(done.rights_granted)} granted, {len(done.rights_present)} there already"
+    yield "key", f"new, proven with GET /users/info, mode 600  ({_short(done.key_file)})"
+    yield "took", f"{done.seconds:.1f} s"

@@ -112,7 +112,7 @@ class Demo:
         with child:
             assert child.stdout is not None  # noqa: S101  # a pipe was asked for
             for line in child.stdout:
-                self.console.print(Text.from_ansi(line.rstrip("\n")))
+                self.console.print(Text.from_ansi(line.rstrip()))
                 lines.append(line)
         return "".join(lines), child.returncode
 
