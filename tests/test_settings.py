@@ -32,7 +32,7 @@ def load(
 
 
 def test_levels_override_each_other_in_invokes_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    where = {"yaml": "sandbox: {agent: {login: project}}", "agent": {"login": "collection"}}
+    where: dict[str, Any] = {"yaml": "sandbox: {agent: {login: project}}", "agent": {"login": "collection"}}
     assert load(tmp_path, agent={"login": "collection"}).agent.login == "collection"
     assert load(tmp_path, **where).agent.login == "project"
     monkeypatch.setenv("INVOKE_SANDBOX_AGENT_LOGIN", "variable")
