@@ -25,6 +25,8 @@ _NO_KEY = (
 _BAD_KEY = (
     "Error user not valid (not found with api key or bad status or bad validity dates) (conf->entity=1)"
 )
+_TEXTS = ("firstname", "email", "job", "gender", "civility")
+_UNDONE = ["PUT", "DELETE"]
 _HIDDEN = ("rowid", "pass_crypted", "api_key")
 
 
@@ -57,6 +59,17 @@ def wrong_method(_error: Exception) -> Response:
     return refuse(ApiError(405))
 
 
+@routes.app_errorhandler(404)
+def nothing_there(_error: Exception) -> Response:
+    """An address that nothing has: JSON below the API, a page elsewhere."""
+    if request.path.startswith("/api/"):
+        return refuse(ApiError(404))
+    text = (
+        "<!doctype html><html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>"
+    )
+    return Response(text, status=404, content_type="text/html; charset=UTF-8")
+
+
 @routes.get(f"{ROOT}/status")
 def status() -> Response:
     """Any valid key may know the version."""
@@ -82,16 +95,17 @@ def who_am_i() -> Response:
     person = caller()
     if not (person.is_admin or has(person, "user", "self", "creer") or has(person, "user", "user", "lire")):
         raise ApiError(403, "Not allowed")
-    shown = {name: value for name, value in person.row.items() if name not in _HIDDEN}
+    shown = {name: "" if value is None and name in _TEXTS else value for name, value in person.row.items()}
+    shown = {name: value for name, value in shown.items() if name not in _HIDDEN}
     found = {"id": str(person.id), "ref": str(person.id), **as_php(shown), "status": person.text("statut")}
     wanted = request.args.get("includepermissions", "0") not in ("", "0")
     return answer({**found, "pass_crypted": None, "rights": rights_tree(person) if wanted else {}})
 
 
-@routes.route(f"{ROOT}/<path:_rest>", methods=["GET", "POST", "PUT", "DELETE"])
-def nothing(_rest: str) -> Response:
-    """An address that no endpoint has."""
-    raise ApiError(404)
+@routes.route(f"{ROOT}/<any(users, thirdparties, invoices, products):_what>/<path:_rest>", methods=_UNDONE)
+def undone(_what: str, _rest: str) -> Response:
+    """What Dolibarr does and the stand-in does not: said openly, not disguised as an answer of Dolibarr's."""
+    raise ApiError(501, "the lab's stand-in does not change or delete this; Dolibarr would")
 
 
 def _authenticate() -> Person:

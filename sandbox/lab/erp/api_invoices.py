@@ -9,6 +9,7 @@ import psycopg
 from flask import Blueprint, Response
 
 from sandbox.lab.erp.database import change, one, rows, together
+from sandbox.lab.erp.filters import conditions
 from sandbox.lab.erp.rest import (
     ROOT,
     ApiError,
@@ -28,6 +29,7 @@ _FIELDS = b"""SELECT rowid AS id, entity, ref, ref_client, type, fk_soc AS socid
   datec AS date_creation, tms AS date_modification, paye, fk_statut AS statut, fk_statut AS status, total_ht,
   total_tva, total_ttc, fk_user_author, fk_user_author AS user_creation_id, date_lim_reglement, note_public,
   note_private, last_main_doc FROM llx_facture """
+_FILTERS = {name: name.encode() for name in ("rowid", "ref", "ref_client", "fk_soc", "fk_statut", "datef")}
 _LINE = b"""SELECT rowid AS id, rowid, fk_facture, fk_product, description AS desc, description, qty,
   subprice, tva_tx, remise_percent, total_ht, total_tva, total_ttc, product_type, rang FROM llx_facturedet
   WHERE fk_facture = %s ORDER BY rang, rowid"""
@@ -42,7 +44,9 @@ _INSERT = b"""INSERT INTO llx_facture (datec, ref, ref_client, type, fk_soc, dat
 def several() -> Response:
     """A page of the invoices."""
     require("facture", "lire")
-    return listed(rows(_FIELDS + b"ORDER BY rowid LIMIT %s OFFSET %s", *window()), "No invoice found")
+    wanted, values = conditions(_FILTERS)
+    query = _FIELDS + b"WHERE " + wanted + b"ORDER BY rowid LIMIT %s OFFSET %s"
+    return listed(rows(query, *values, *window()), "No invoice found")
 
 
 @routes.get(f"{ROOT}/invoices/<int:number>")
@@ -102,12 +106,11 @@ def _add_line(invoice: int, given: dict[str, Any]) -> int:
     total = qty * price * (1 - discount / 100)
     row = one(
         b"""INSERT INTO llx_facturedet (fk_facture, fk_product, description, qty, subprice, tva_tx,
-              remise_percent, total_ht, total_tva, total_ttc, product_type, fk_user_author, rang)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
-                    (SELECT count(*) + 1 FROM llx_facturedet WHERE fk_facture = %s)) RETURNING rowid""",
+              remise_percent, total_ht, total_tva, total_ttc, product_type, fk_user_author)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING rowid""",
         *(invoice, whole(given, "fk_product") or None, given.get("desc") or given.get("description") or ""),
         *(qty, price, vat, discount, total, total * vat / 100, total * (1 + vat / 100)),
-        *(whole(given, "product_type"), caller().id, invoice),
+        *(whole(given, "product_type"), caller().id),
     )
     change(
         b"""UPDATE llx_facture SET total_ht = s.ht, total_tva = s.tva, total_ttc = s.ttc FROM (

@@ -5,19 +5,23 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from sandbox.lab.erp.database import one, rows
+from sandbox.lab.erp.filters import conditions
 from sandbox.lab.erp.rest import ROOT, ApiError, answer, as_php, listed, require, window
 
 routes = Blueprint("products", __name__)
 _FIELDS = b"""SELECT rowid AS id, entity, ref, label, description, price, price_ttc, tva_tx,
   fk_product_type AS type, tosell AS status, tobuy AS status_buy, stock AS stock_reel,
   datec AS date_creation FROM llx_product """
+_FILTERS = {name: name.encode() for name in ("rowid", "ref", "label", "tosell", "fk_product_type")}
 
 
 @routes.get(f"{ROOT}/products")
 def several() -> Response:
     """A page of the products."""
     require("produit", "lire")
-    return listed(rows(_FIELDS + b"ORDER BY ref LIMIT %s OFFSET %s", *window()), "No product found")
+    wanted, values = conditions(_FILTERS)
+    query = _FIELDS + b"WHERE " + wanted + b"ORDER BY ref LIMIT %s OFFSET %s"
+    return listed(rows(query, *values, *window()), "No product found")
 
 
 @routes.get(f"{ROOT}/products/<int:number>")

@@ -8,6 +8,7 @@ import psycopg
 from flask import Blueprint, Response
 
 from sandbox.lab.erp.database import change, one, rows
+from sandbox.lab.erp.filters import conditions
 from sandbox.lab.erp.rest import ROOT, ApiError, answer, as_php, body, caller, listed, require, whole, window
 from sandbox.lab.erp.rights import has
 
@@ -16,6 +17,7 @@ _FIELDS = b"""SELECT rowid AS id, entity, nom AS name, nom AS ref, name_alias, c
   address, zip, town, fk_pays AS country_id, phone, email, url, siren AS idprof1, siret AS idprof2, tva_intra,
   client, fournisseur, status, note_public, note_private, datec AS date_creation, tms AS date_modification,
   fk_user_creat AS user_creation_id, fk_user_modif AS user_modification_id FROM llx_societe """
+_FILTERS = {name: name.encode() for name in ("rowid", "nom", "name_alias", "code_client", "email", "client")}
 # who may not see all third parties sees those whose representative he is
 _VISIBLE = b"""(%s OR EXISTS (SELECT 1 FROM llx_societe_commerciaux r
                                WHERE r.fk_soc = llx_societe.rowid AND r.fk_user = %s)) """
@@ -25,8 +27,9 @@ _VISIBLE = b"""(%s OR EXISTS (SELECT 1 FROM llx_societe_commerciaux r
 def several() -> Response:
     """A page of the third parties that the caller may see."""
     require("societe", "lire")
-    query = _FIELDS + b"WHERE " + _VISIBLE + b"ORDER BY rowid LIMIT %s OFFSET %s"
-    return listed(rows(query, *_sight(), *window()), "No third parties found")
+    wanted, values = conditions(_FILTERS)
+    query = _FIELDS + b"WHERE " + _VISIBLE + b"AND " + wanted + b"ORDER BY rowid LIMIT %s OFFSET %s"
+    return listed(rows(query, *_sight(), *values, *window()), "No third parties found")
 
 
 @routes.get(f"{ROOT}/thirdparties/<int:number>")
@@ -55,7 +58,7 @@ def add() -> Response:
         *(whole(given, name) for name in ("client", "fournisseur")),
         _next_code() if code in ("auto", "-1", -1) else code or None,
         *(given.get(name) for name in ("address", "zip", "town")),
-        whole(given, "country_id"),
+        whole(given, "country_id") or None,
         *(given.get(name) for name in ("phone", "email", "note_private")),
         caller().id,
     ]

@@ -37,7 +37,7 @@ def create_app(config: Config) -> Flask:
         app.register_blueprint(served.routes)
     app.teardown_appcontext(database.close)
     app.register_error_handler(psycopg.Error, _technical_error)
-    app.register_error_handler(404, _not_found)
+    app.after_request(_as_php)
     return app
 
 
@@ -66,8 +66,7 @@ def _technical_error(error: Exception) -> Response:
     return Response(text, status=202, content_type="text/html; charset=UTF-8")
 
 
-def _not_found(_error: Exception) -> Response:
-    text = (
-        "<!doctype html><html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>"
-    )
-    return Response(text, status=404, content_type="text/html; charset=UTF-8")
+def _as_php(response: Response) -> Response:
+    if response.content_type == "text/html; charset=utf-8":
+        response.content_type = "text/html; charset=UTF-8"
+    return response

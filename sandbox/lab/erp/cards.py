@@ -30,20 +30,27 @@ def card() -> Response:
     person = people.by_id(number)
     if person is None or not _may(person, "lire"):
         return make_response(denied())
-    confirmed = given().get("confirm") == "yes" and _may(person, "supprimer") and person.id != visitor().id
-    if action in ("confirm_enable", "confirm_disable") and confirmed:
-        people.set_enabled(person.id, enabled=action == "confirm_enable")
+    return _act(person, action) or make_response(_view(people.by_id(number) or person))
+
+
+def _act(person: Person, action: str) -> Response | None:
+    """Do what was asked to a user; None when the user is to be shown."""
+    if "cancel" in given():
         return _to(person.id)
-    if action == "update" and "cancel" not in given() and _may(person, "creer"):
+    if action in ("confirm_enable", "confirm_disable"):
+        may = _may(person, "supprimer") and person.id != visitor().id
+        if may and given().get("confirm") == "yes":
+            people.set_enabled(person.id, enabled=action == "confirm_enable")
+            return _to(person.id)
+    elif action == "update" and _may(person, "creer"):
         problem = _problem(_values(), except_for=person.id) or _change(person)
         if problem:
             session().say(problem)
             return make_response(_form("update", person, _values()))
         session().say(word("modified"), "3000")
-        person = people.by_id(number) or person
-    if action == "edit" and _may(person, "creer"):
+    elif action == "edit" and _may(person, "creer"):
         return make_response(_form("update", person, _as_values(person)))
-    return make_response(_view(person))
+    return None
 
 
 def _new(action: str) -> Response:
@@ -125,13 +132,19 @@ def _may(person: Person, what: str) -> bool:
 
 
 def _form(action: str, person: Person | None, values: dict[str, str]) -> str:
+    if person is not None:
+        _warn(person)
     shown: dict[str, Any] = {"action": action, "person": person, "values": values, "api": is_on("api")}
     return page("user_form.html", title=word("new_user" if person is None else "card"), **shown)
 
 
-def _view(person: Person) -> str:
+def _warn(person: Person) -> None:
     if not own_rights(person.id) | group_rights(person.id):
         session().say(word("no_rights"), "warning")
+
+
+def _view(person: Person) -> str:
+    _warn(person)
     key = person.api_key() if is_on("api") and _sees_key(person) else None
     may = {what: _may(person, what) for what in ("creer", "supprimer")}
     return page("user_view.html", title=f"{person.name} - {word('card')}", person=person, key=key, may=may)

@@ -22,10 +22,10 @@ pages = Blueprint("gate", __name__)
 _SENSITIVE = re.compile(
     r"(confirm_)?(add|classify|close|confirm|copy|del|disable|enable|remove|set|unset|update|save)"
 )
-_FORGED = (
-    "Access to this page this way (POST method or GET with a sensible value for 'action' parameter) is"
-    " refused by CSRF protection in main.inc.php. Token not provided.\n"
-)
+_FORGED = "Access to {} is refused by CSRF protection in main.inc.php. Token not provided.\n"
+_THIS_WAY = "this page this way (POST method or GET with a sensible value for 'action' parameter)"
+_STRICT = "/user/perms.php"  # any action there needs a token
+_STRICT_WAY = "a page that needs a token (constant CSRFCHECK_WITH_TOKEN is defined)"
 _PENALTY = 1.0  # seconds that a wrong password costs
 
 
@@ -110,9 +110,11 @@ def denied() -> str:
 def _check_token() -> Response | None:
     action = given().get("action", "")
     token = given().get("token", "")
+    strict = request.path == _STRICT
     needed = request.method == "POST" or "massaction" in given() or _SENSITIVE.match(action)
-    if needed and not token:
-        return Response(_FORGED, status=403, content_type="text/html; charset=UTF-8")
+    if (needed or (strict and action)) and not token:
+        text = _FORGED.format(_STRICT_WAY if strict else _THIS_WAY)
+        return Response(text, status=403, content_type="text/html; charset=UTF-8")
     if token and token != session().token:
         session().say(word("expired"), "warning")
         number = request.form.get("id")

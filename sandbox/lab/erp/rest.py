@@ -19,6 +19,7 @@ _NAMES = {
     404: "Not Found",
     405: "Method Not Allowed",
     500: "Internal Server Error",
+    501: "Not Implemented",
     503: "Service Unavailable",
 }
 _MOST = 1000  # rows in one answer

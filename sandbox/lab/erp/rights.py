@@ -22,10 +22,7 @@ def definitions() -> list[Row]:
         b"""SELECT id, libelle, module, perms, coalesce(subperms, '') AS subperms FROM llx_rights_def
              WHERE entity = 1 AND libelle NOT LIKE 'tou%%' ORDER BY module_position, module, id"""
     )
-    advanced = constants().get("MAIN_USE_ADVANCED_PERMS", "0") not in ("", "0")
-    return [
-        row for row in found if is_on(row["module"]) and (advanced or not row["perms"].endswith("_advance"))
-    ]
+    return [row for row in found if is_on(row["module"]) and _counts(row)]
 
 
 def own_rights(number: int) -> set[int]:
@@ -59,7 +56,7 @@ def rights_tree(person: Person) -> dict[str, Any]:
         person.id,
     )
     tree: dict[str, Any] = {}
-    for row in found:
+    for row in filter(_counts, found):
         module = tree.setdefault(row["module"], {})
         if not row["subperms"]:
             module[row["perms"]] = 1
@@ -96,6 +93,12 @@ _READERS_SIBLINGS = b"""SELECT other.id FROM llx_rights_def one JOIN llx_rights_
  WHERE one.entity = 1 AND one.id = %s
    AND (one.perms IN ('lire', 'read')
         OR one.subperms IN ('lire', 'read') AND other.perms = one.perms AND other.subperms IS NOT NULL)"""
+
+
+def _counts(row: Row) -> bool:
+    """Advanced rights count, and show, only where they are switched on."""
+    advanced = constants().get("MAIN_USE_ADVANCED_PERMS", "0") not in ("", "0")
+    return advanced or not row["perms"].endswith("_advance")
 
 
 def _chosen(right: int, module: str, *, with_siblings: bytes) -> set[int]:
