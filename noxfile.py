@@ -48,7 +48,7 @@ def browser(session: nox.Session) -> None:
 
 def found(session: nox.Session) -> bool:
     """Whether provision would find a browser."""
-    said = session.run("python", "-c", FIND_BROWSER, silent=True, success_codes=[0, 1])
+    said = session.run("python", "-c", FIND_BROWSER, silent=True, log=False, success_codes=[0, 1])
     return "browser:" in str(said)
 
 
