@@ -51,14 +51,18 @@ class Admin:
         return self._logged_in(PermissionsPage(self.site, user_id or self.own_id).read)
 
     def create(self, login: str) -> int:
-        """Create a user and tell its number, also when somebody else was quicker."""
+        """Create a user and tell its number, also when it was created meanwhile."""
 
         def once() -> int:
-            found = UserList(self.site).find(login) if again else None
-            again.append(True)
-            return found.user_id if found else UserCard.create(self.site, login).user_id
+            try:
+                return UserCard.create(self.site, login).user_id
+            except (DolibarrPageError, LoggedOut) as problem:
+                # somebody else was quicker, or it was created and the answer was lost
+                found = UserList(self.site).find(login)
+                if found is None:
+                    raise problem from None
+                return found.user_id
 
-        again: list[bool] = []
         return self._logged_in(once)
 
     def enable(self, user_id: int) -> bool:

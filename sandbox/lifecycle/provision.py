@@ -63,9 +63,9 @@ def provision(
     refuse_prod_url(settings)
     found = (credentials.required if headless else credentials.read)(settings.files.credentials)
     envfile.refuse_if_tracked(settings.files.key)
-    browser.refuse_without_display(headless=headless)
     if dry:
         return _dry(settings, wanted, say)
+    browser.refuse_without_display(headless=headless)
     try:
         armed = _provision(settings, wanted, found, say, headless=headless)
     except KeyboardInterrupt:

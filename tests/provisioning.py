@@ -1,0 +1,290 @@
+"""What the provision tests share: the ERP under test, and a proxy before it that misbehaves on demand.
+
+The ERP is the lab's stand-in. Any other, a real Dolibarr too, is tested by setting DOLIBARR_TEST_URL,
+DOLIBARR_TEST_LOGIN, DOLIBARR_TEST_PASSWORD and DOLIBARR_TEST_DATABASE (what psycopg.connect takes).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+from invoke.config import Config
+
+from sandbox import envfile, lab, settings
+from sandbox.dolibarr import api
+from sandbox.lab.access import password_of
+from sandbox.lifecycle.provision import ProvisionReport, provision
+
+RIGHTS = ("user.self.creer", "societe.lire", "societe.creer", "banque.lire")
+
+
+@dataclass(frozen=True)
+class Erp:
+    """The ERP under test, and the way to its database."""
+
+    url: str
+    login: str
+    password: str
+    database: str
+
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement in its database; its rows."""
+        with psycopg.connect(self.database, autocommit=True) as session:
+            done = session.execute(statement.encode(), values)
+            return done.fetchall() if done.description else []
+
+    def users(self) -> list[str]:
+        """Every login."""
+        return [row[0] for row in self.execute("SELECT login FROM llx_user ORDER BY login")]
+
+    def whoami(self, key: str | None) -> api.WhoAmI:
+        """Who a key belongs to."""
+        return api.Client(self.url, settings.Timeouts(5, 10)).whoami(key or "none")
+
+    @contextmanager
+    def constant(self, name: str, value: str | None) -> Iterator[None]:
+        """Set (or remove) one of Dolibarr's settings, and put it back."""
+        columns = "name, entity, value, type, visible, note"
+        query = f"SELECT {columns} FROM llx_const WHERE name = %s"
+        before = self.execute(query, name)
+        self.execute("DELETE FROM llx_const WHERE name = %s", name)
+        if value is not None:
+            insert = (
+                "INSERT INTO llx_const (name, entity, value, type, visible) VALUES (%s, 1, %s, 'chaine', 0)"
+            )
+            self.execute(insert, name, value)
+        try:
+            yield
+        finally:
+            self.execute("DELETE FROM llx_const WHERE name = %s", name)
+            for row in before:
+                self.execute(f"INSERT INTO llx_const ({columns}) VALUES (%s, %s, %s, %s, %s, %s)", *row)
+
+    @contextmanager
+    def module_off(self, module: str, constant: str) -> Iterator[None]:
+        """Switch a module off as Dolibarr does, its rights' definitions included, and on again."""
+        columns = [
+            row[0]
+            for row in self.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_name = 'llx_rights_def'"
+                " AND table_schema = 'public'"
+            )
+        ]
+        listed = ", ".join(columns)
+        before = self.execute(f"SELECT {listed} FROM llx_rights_def WHERE module = %s", module)
+        with self.constant(constant, None):
+            self.execute("DELETE FROM llx_rights_def WHERE module = %s", module)
+            try:
+                yield
+            finally:
+                places = ", ".join(["%s"] * len(columns))
+                for row in before:
+                    self.execute(f"INSERT INTO llx_rights_def ({listed}) VALUES ({places})", *row)
+
+
+def reach(lab_root: Callable[[], Path]) -> Erp:
+    """The ERP that the environment names, else the lab's stand-in."""
+    given = os.environ.get("DOLIBARR_TEST_URL")
+    if given:
+        names = ("DOLIBARR_TEST_LOGIN", "DOLIBARR_TEST_PASSWORD", "DOLIBARR_TEST_DATABASE")
+        return Erp(given.rstrip("/"), *(os.environ[name] for name in names))
+    root = lab_root()
+    tree = lab.configuration(root)
+    assert tree is not None
+    where, role = tree["database"], tree["database"]["user"]
+    password = password_of(Path(tree["postgres"]["passwords"]), role)
+    database = psycopg.conninfo.make_conninfo(
+        host=where["host"], port=where["port"], dbname=where["name"], user=role, password=password
+    )
+    values = envfile.read_values(root / "test/.env.sandbox")
+    return Erp(tree["url"], values["DOLIBARR_ADMIN_LOGIN"], values["DOLIBARR_ADMIN_PASSWORD"], database)
+
+
+@dataclass
+class Desk:
+    """A person's folder with its settings: everything that one provision reads and writes."""
+
+    erp: Erp
+    folder: Path
+    said: list[str] = field(default_factory=list)
+    relinked: int = 0
+
+    def settings(self, login: str, **tree: Any) -> settings.Settings:
+        """The settings as a task would load them."""
+        wanted = {"url": self.erp.url, "agent": {"login": login, "rights": list(RIGHTS)}}
+        config = Config(project_location=self.folder, lazy=True)
+        return settings.load(config, base=settings.merged(wanted, tree))
+
+    def write_credentials(self, login: str | None = None, password: str | None = None) -> None:
+        """Write the credentials file."""
+        values = {
+            "DOLIBARR_ADMIN_LOGIN": login or self.erp.login,
+            "DOLIBARR_ADMIN_PASSWORD": password or self.erp.password,
+        }
+        envfile.set_values(self.folder / "test/.env.sandbox", values)
+
+    def provision(
+        self, login: str, *, headless: bool = True, dry: bool = False, **tree: Any
+    ) -> ProvisionReport:
+        """Provision with these settings."""
+
+        def relink(_: settings.Settings) -> None:
+            self.relinked += 1
+
+        chosen = self.settings(login, **tree)
+        return provision(chosen, headless=headless, say=self.said.append, relink=relink, dry=dry)
+
+    def write_tasks(self, login: str, url: str, timeout: float = 20) -> None:
+        """Make the folder one in which `inv provision` works."""
+        tree = {
+            "url": url,
+            "agent": {"login": login, "rights": list(RIGHTS)},
+            "browser": {"timeout": timeout},
+        }
+        (self.folder / "tasks.py").write_text("from sandbox import collection\n\nns = collection()\n")
+        (self.folder / "invoke.yaml").write_text(json.dumps({"sandbox": tree}))
+
+    @property
+    def key(self) -> str | None:
+        """The key in the key file."""
+        return envfile.read_secret(self.folder / "test/.ai_agent_sandbox.key")
+
+    def kept(self) -> list[Path]:
+        """The folders of failed provisions."""
+        return sorted((self.folder / ".sandbox/sandbox").glob("provision-*"))
+
+
+def bytes_kept(folder: Path) -> bytes:
+    """Every byte of every file below a folder, of files inside zip archives too."""
+    parts = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            parts.append(path.read_bytes())
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                parts += [archive.read(name) for name in archive.namelist()]
+    return b"\n".join(parts)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request on its way to the ERP."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def action(self) -> str:
+        """What Dolibarr is asked to do."""
+        return self.query.get("action", [self.form.get("action", "") if self.body else ""])[0]
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields of a posted form, as far as they are simple text."""
+        if "multipart" in self.headers.get("Content-Type", ""):
+            boundary = self.headers["Content-Type"].partition("boundary=")[2]
+            return dict(filter(None, map(_part, self.body.decode(errors="replace").split(f"--{boundary}"))))
+        return {name: values[-1] for name, values in parse_qs(self.body.decode(errors="replace")).items()}
+
+
+def _part(text: str) -> tuple[str, str] | None:
+    head, _, value = text.partition("\r\n\r\n")
+    name = head.partition(' name="')[2].partition('"')[0]
+    return (name, value.removesuffix("\r\n")) if name else None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer on its way back."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
+    body: bytes = b""
+
+    def with_text(self, old: str, new: str) -> Answered:
+        """The same answer with a text replaced."""
+        return replace(self, body=self.body.replace(old.encode(), new.encode()))
+
+
+class Proxy:
+    """A reverse proxy before the ERP; `before` may answer itself, `after` may change the answer."""
+
+    def __init__(self, target: str) -> None:
+        self.target = urlsplit(target)
+        self.before: Callable[[Asked], Asked | Answered | None] = lambda _: None
+        self.after: Callable[[Asked, Answered], Answered] = lambda _, answered: answered
+        self.asked: list[Asked] = []
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked = Asked(self.command, parts.path, parse_qs(parts.query), dict(self.headers), body)
+                proxy.asked.append(asked)
+                answered = proxy.handle(asked, self.path)
+                try:
+                    self.send_response(answered.status)
+                    for name, value in answered.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(answered.body)))
+                    self.end_headers()
+                    self.wfile.write(answered.body)
+                except OSError:
+                    pass  # the browser went away
+
+            do_POST = do_GET  # noqa: N815  # the name that http.server calls
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def handle(self, asked: Asked, target: str) -> Answered:
+        """Answer one request."""
+        given = self.before(asked)
+        if isinstance(given, Answered):
+            return given
+        asked = given or asked
+        link = http.client.HTTPConnection(self.target.hostname or "", self.target.port, timeout=30)
+        skipped = ("connection", "accept-encoding", "content-length")
+        headers = {name: value for name, value in asked.headers.items() if name.lower() not in skipped}
+        try:
+            link.request(asked.method, target, asked.body or None, headers)
+            reply = link.getresponse()
+            body = reply.read()
+        finally:
+            link.close()
+        dropped = ("connection", "transfer-encoding", "content-length", "keep-alive")
+        # a page sets one cookie at most, so a dictionary loses nothing
+        kept = {name: value for name, value in reply.getheaders() if name.lower() not in dropped}
+        return self.after(asked, Answered(reply.status, kept, body))
+
+    @contextmanager
+    def serving(self) -> Iterator[Proxy]:
+        """Serve until the block ends."""
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
