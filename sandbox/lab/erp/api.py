@@ -26,7 +26,6 @@ _BAD_KEY = (
     "Error user not valid (not found with api key or bad status or bad validity dates) (conf->entity=1)"
 )
 _TEXTS = ("firstname", "email", "job", "gender", "civility")
-_UNDONE = ["PUT", "DELETE"]
 _HIDDEN = ("rowid", "pass_crypted", "api_key")
 
 
@@ -102,10 +101,12 @@ def who_am_i() -> Response:
     return answer({**found, "pass_crypted": None, "rights": rights_tree(person) if wanted else {}})
 
 
-@routes.route(f"{ROOT}/<any(users, thirdparties, invoices, products):_what>/<path:_rest>", methods=_UNDONE)
-def undone(_what: str, _rest: str) -> Response:
+@routes.route(f"{ROOT}/<path:_rest>", methods=["GET", "POST", "PUT", "DELETE"])
+def nothing(_rest: str) -> Response:
     """What Dolibarr does and the stand-in does not: said openly, not disguised as an answer of Dolibarr's."""
-    raise ApiError(501, "the lab's stand-in does not change or delete this; Dolibarr would")
+    if request.method in ("PUT", "DELETE"):
+        raise ApiError(501, "the lab's stand-in does not change or delete this; Dolibarr would")
+    raise ApiError(404)
 
 
 def _authenticate() -> Person:
