@@ -19,6 +19,9 @@ from sandbox.errors import Refused
 from sandbox.lifecycle.provision import ProvisionReport
 from tests.provisioning import RIGHTS, Answered, Asked, Desk, Erp, Proxy, reach
 
+INSERT_USER = """INSERT INTO llx_user (login, lastname, admin, employee, entity, statut, datec)
+  VALUES (%s, %s, %s, 0, 1, 1, now())"""
+
 
 @pytest.fixture(scope="module")
 def erp(request: pytest.FixtureRequest) -> Erp:
@@ -91,17 +94,19 @@ def test_provision_again_puts_a_changed_agent_right(desk: Desk, agent: str) -> N
     assert 111 not in [row[0] for row in own]
 
 
-def test_an_administrator_is_refused_as_agent(desk: Desk) -> None:
+def test_an_administrator_is_refused_as_agent(desk: Desk, agent: str) -> None:
     envfile.write_secret(desk.folder / "test/.ai_agent_sandbox.key", "old")
+    desk.erp.execute(INSERT_USER, agent, agent, 1)
     with pytest.raises(Refused, match="is an administrator"):
+        desk.provision(agent)
+    with pytest.raises(Refused, match="administrator's own login"):
         desk.provision(desk.erp.login)
     assert desk.key == "old"
     assert desk.relinked == 0
 
 
 def test_a_login_that_begins_alike_is_another_user(desk: Desk, agent: str) -> None:
-    insert = "INSERT INTO llx_user (login, lastname, entity, statut, datec) VALUES (%s, %s, 1, 1, now())"
-    desk.erp.execute(insert, f"{agent}_old", agent)
+    desk.erp.execute(INSERT_USER, f"{agent}_old", agent, 0)
     assert desk.provision(agent).created
     assert desk.erp.whoami(desk.key).login == agent
 

@@ -62,6 +62,11 @@ def provision(
     wanted = rights.checked(settings.agent.rights)
     refuse_prod_url(settings)
     found = (credentials.required if headless else credentials.read)(settings.files.credentials)
+    if found is not None and found.login.lower() == settings.agent.login.lower():
+        raise Refused(
+            f"{settings.agent.login} is the administrator's own login; an agent must not be one",
+            "set agent.login to a login of its own",
+        )
     envfile.refuse_if_tracked(settings.files.key)
     if dry:
         return _dry(settings, wanted, say)

@@ -141,7 +141,8 @@ class UserCard:
         number = parse_qs(urlsplit(site.page.url).query).get("id", [""])[0]
         if site.shows(_CREATE) or not number.isdigit():
             raise site.wrong(
-                f"the card of the new user {login}", "create the user by hand, then run it again"
+                f"the card of the new user {login}",
+                "mend what it complains about; a user that exists and is in no list must be renamed by hand",
             )
         site.trail.note("created", site.path, user=int(number))
         return cls(site, int(number))
