@@ -221,6 +221,19 @@ def test_lab_deleted_while_it_ran_leaves_no_erp(tmp_path: Path, running: Path) -
         (tmp_path / "gone").rename(config)
 
 
+def test_lab_whose_state_was_spoilt_stops(running: Path) -> None:
+    processes = [server(running), erp(running)]
+    path = folder_of(running) / "lab.json"
+    state = path.read_text()
+    path.write_text("{")
+    try:
+        assert down(running, say=print)
+        for process in processes:
+            gone(process, 0.1)
+    finally:
+        path.write_text(state)
+
+
 def test_configuration_of_no_lab_is_none_and_of_a_spoilt_one_says_what_to_do(tmp_path: Path) -> None:
     assert configuration(tmp_path) is None
     assert not down(tmp_path, say=print)

@@ -254,6 +254,15 @@ def test_database_of_an_older_version_leads_to_the_installer(lab_root: Path) -> 
         query(lab_root, b"UPDATE llx_const SET value = '23.0.0' WHERE name = %s", name)
 
 
+def test_key_that_overflows_its_column_is_refused(lab_root: Path, admin: Person) -> None:
+    number, login, _ = robot(lab_root)
+    fields = {"action": "update", "lastname": "Y", "login": login}
+    refused = admin.post(f"/user/card.php?id={number}", **fields, api_key="k" * 70)
+    assert ("A value is too long.", "error") in messages(refused)
+    taken = admin.post(f"/user/card.php?id={number}", **fields, api_key="k" * 66)
+    assert ("User modified successfully", "3000") in messages(taken)
+
+
 def test_second_key_of_the_same_text_is_refused(lab_root: Path, admin: Person) -> None:
     _, _, key = robot(lab_root)
     refused = admin.post("/user/card.php", action="add", lastname="X", login="thief", api_key=key)

@@ -53,11 +53,19 @@ def switch_off(root: Path, say: Say) -> bool:
     """What `life.down` promises."""
     folder = Folder(root)
     with folder.lock(say):
-        erp = StandIn(folder).stop(folder.state())
+        erp = StandIn(folder).stop(_readable(folder))
         database = _server(folder).stop()
     if erp or database:
         say(f"stopped the lab; its data stays in {folder.path}")
     return erp or database
+
+
+def _readable(folder: Folder) -> dict[str, Any]:
+    """The state as far as it can be read: a lab whose state was spoilt must still stop."""
+    try:
+        return folder.state()
+    except UsageError:
+        return {}
 
 
 def _server(folder: Folder) -> Server:
@@ -75,6 +83,7 @@ def _refuse_resize(folder: Folder, state: dict[str, Any], size: int | None) -> N
 def _make(folder: Folder, size: int, say: Say) -> dict[str, Any]:
     """Make everything from nothing; `lab.json` comes last, so a cut-off run is started over."""
     server = _server(folder)
+    StandIn(folder).stop({})
     server.stop()
     for leftover in (folder.data, folder.path / "prod", folder.path / "sandbox"):
         shutil.rmtree(leftover, ignore_errors=True)

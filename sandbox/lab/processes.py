@@ -22,6 +22,8 @@ def ours(pid: int, mark: str, *, born: float | None = None) -> psutil.Process | 
         mark: a path that only the lab's own process has among its arguments.
         born: when it started, in seconds since the epoch, where that is known.
     """
+    if pid <= 0:
+        return None
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE or mark not in process.cmdline():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -27,10 +28,8 @@ class StandIn:
 
     def process(self, state: dict[str, Any]) -> psutil.Process | None:
         """The running ERP, None when it does not run; `state` is the lab's."""
-        known = state.get("erp") or {}
-        if "pid" not in known:
-            return None
-        return ours(int(known["pid"]), str(self.folder.erp_config), born=float(known["born"]))
+        known = state.get("erp") or {"pid": self._written_pid(), "born": None}
+        return ours(int(known["pid"]), str(self.folder.erp_config), born=known["born"])
 
     def start(self, state: dict[str, Any]) -> dict[str, Any]:
         """Start the ERP at its old port when that is free, and return what of the state is new.
@@ -39,11 +38,10 @@ class StandIn:
             Failed: it does not start; the log says why.
         """
         write_private(self.folder.erp_config, json.dumps(self._config(state), indent=2) + "\n")
-        pidfile = self.folder.path / "erp.pid"
         with listen(state.get("erp_port")) as server:
             port: int = server.getsockname()[1]
-            self._launch(server.fileno(), str(pidfile))
-        pid = int(pidfile.read_text(encoding="utf-8"))
+            self._launch(server.fileno())
+        pid = self._written_pid()
         born = psutil.Process(pid).create_time()
         return {"url": f"http://{HOST}:{port}", "erp_port": port, "erp": {"pid": pid, "born": born}}
 
@@ -55,12 +53,23 @@ class StandIn:
         stop(process, signal.SIGTERM, patience=3)
         return True
 
-    def _launch(self, descriptor: int, pidfile: str) -> None:
+    @property
+    def _pidfile(self) -> Path:
+        return self.folder.path / "erp.pid"
+
+    def _written_pid(self) -> int:
+        """What the last started ERP wrote, also when its start was cut off before the state was; else 0."""
+        try:
+            return int(self._pidfile.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def _launch(self, descriptor: int) -> None:
         words = ("-m", "sandbox.lab.erp", str(self.folder.erp_config), "--listen", str(descriptor))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         with self.folder.erp_log.open("a", encoding="utf-8") as log:
             done = subprocess.run(
-                [sys.executable, *words, "--pid", pidfile],
+                [sys.executable, *words, "--pid", str(self._pidfile)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -64,8 +64,8 @@ def _new(action: str) -> Response:
         if not problem:
             try:
                 return _to(people.create(values, visitor()))
-            except psycopg.errors.UniqueViolation as error:
-                problem = _taken(error, values)
+            except psycopg.DatabaseError as error:
+                problem = _refusal(error, values)
         session().say(problem)
         return make_response(_form("add", None, values))
     if action == "create":
@@ -82,8 +82,8 @@ def _change(person: Person) -> str:
     values = _values()
     try:
         people.update(person, values, visitor())
-    except psycopg.errors.UniqueViolation as error:
-        return _taken(error, values)
+    except psycopg.DatabaseError as error:
+        return _refusal(error, values)
     return ""
 
 
@@ -105,10 +105,18 @@ def _problem(values: dict[str, str], *, except_for: int = 0) -> str:
     return ""
 
 
-def _taken(error: psycopg.errors.UniqueViolation, values: dict[str, str]) -> str:
-    if error.diag.constraint_name == "uk_user_api_key":
-        return word("key_taken")
-    return word("login_taken", values["login"])
+def _refusal(error: psycopg.DatabaseError, values: dict[str, str]) -> str:
+    """What to say when the database refuses a user.
+
+    Raises:
+        psycopg.DatabaseError: the same, when the form is not to blame.
+    """
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        taken_key = error.diag.constraint_name == "uk_user_api_key"
+        return word("key_taken") if taken_key else word("login_taken", values["login"])
+    if isinstance(error, psycopg.errors.StringDataRightTruncation):
+        return word("too_long")
+    raise error
 
 
 def _values() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import g, request
+from markupsafe import escape
 
 from sandbox.lab.erp.constants import constants
 from sandbox.lab.erp.database import one
@@ -76,6 +77,7 @@ _WORDS = {
         "Cette clé est déjà utilisée.",
         "Schlüssel wird schon benutzt.",
     ),
+    "too_long": ("A value is too long.", "Une valeur est trop longue.", "Ein Wert ist zu lang."),
     "no_rights": (
         "This user has no permissions defined",
         "Cet utilisateur n'a pas de permissions définies",
@@ -103,7 +105,7 @@ def language() -> str:
 
 def word(name: str, *values: str) -> str:
     """A word or sentence in that language."""
-    return _WORDS[name][_ORDER.index(language())].format(*values)
+    return _WORDS[name][_ORDER.index(language())].format(*map(escape, values))
 
 
 def _of_visitor() -> str:
