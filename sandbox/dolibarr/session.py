@@ -76,7 +76,7 @@ def _translated(text: str, window: browser.Window, site: Site, timeout: float) -
         return DolibarrPageError(
             site.path, f"an answer within {timeout:g} s", "none", "look at its load, or raise browser.timeout"
         )
-    first = site.trail.clean(text.partition("\n")[0])
+    first = site.trail.quote(text.partition("\n")[0])
     return DolibarrPageError(site.path, "the page to work as Dolibarr's do", first, _AGAIN)
 
 

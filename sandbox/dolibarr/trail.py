@@ -46,9 +46,14 @@ _SHAPE = """() => ({
 
 
 class Trail:
-    """The steps of one run, and the secrets that must not be in anything kept or said."""
+    """The steps of one run, and the secrets that must not be in anything kept or said.
 
-    def __init__(self) -> None:
+    Args:
+        spared: texts that look made by a machine and are no secret, such as the agent's login.
+    """
+
+    def __init__(self, *spared: str) -> None:
+        self._spared = spared
         self._started = time.monotonic()
         self._secrets: list[str] = []
         self.steps: list[dict[str, Any]] = []
@@ -63,6 +68,14 @@ class Trail:
             text = text.replace(secret, "•••")
         text = re.sub(r"([?&;]token=)[^&\s]+", r"\1•••", " ".join(text.split()))
         return text if len(text) <= 300 else text[:299] + "…"  # noqa: PLR2004  # a message, not a page
+
+    def quote(self, text: str) -> str:
+        """A page's own words, as `clean` leaves them and without anything that a machine seems to have made.
+
+        A page may hold secrets that nobody told us: an old key, the session, a form's token.
+        """
+        words = re.sub(_MADE, lambda found: found[0] if found[0] in self._spared else "•••", text)
+        return self.clean(words)
 
     def note(self, step: str, path: str = "", **facts: str | int | bool | None) -> None:
         """Remember one step; the path is kept without what follows its user number."""
@@ -106,7 +119,8 @@ class Trail:
         if page is None or page.is_closed():
             return []
         with contextlib.suppress(Error):
-            return [{"step": "page", **page.evaluate(_SHAPE)}]
+            shape = page.evaluate(_SHAPE)
+            return [{"step": "page", **shape, "title": self.quote(shape["title"])}]
         return []
 
 

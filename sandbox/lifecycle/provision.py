@@ -90,7 +90,7 @@ def _provision(
     client = api.Client(settings.url, settings.timeouts)
     _refuse_deaf(client)
     key = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(_KEY_LENGTH))
-    trail = Trail()
+    trail = Trail(settings.agent.login)
     trail.guard(key, found.password if found else "")
     with administrator(settings, found, trail, say, headless=headless) as admin:
         armed = _arm(admin, settings, wanted, key, say)

@@ -113,7 +113,7 @@ class LoginPage:
                 f"Dolibarr at {url} wants its installer: its database is empty or older than its code",
                 "run: inv refresh --yes, or upgrade the sandbox",
             )
-        title = self.site.trail.clean(self.site.page.title())
+        title = self.site.trail.quote(self.site.page.title())
         return DolibarrPageError(
             self.site.path,
             "Dolibarr's login form",

@@ -99,12 +99,12 @@ class Site:
         """What the page itself complains about, or an empty text; scripts show it a moment late."""
         places = ".jnotify-message, .login_main_message, div.error"
         self.shows(places, patience)
-        return self.trail.clean("; ".join(self.ask(_MESSAGES)))
+        return self.trail.quote("; ".join(self.ask(_MESSAGES)))
 
     def wrong(self, expected: str, next_step: str = _NEXT) -> DolibarrPageError:
         """The failure of the page that is there now."""
         seen = (
-            self.messages() or f"a page titled {self.trail.clean(self.page.title())!r}, without any message"
+            self.messages() or f"a page titled {self.trail.quote(self.page.title())!r}, without any message"
         )
         self.trail.note("wrong", self.path, expected=expected, seen=seen)
         return DolibarrPageError(self.path, expected, seen, next_step)
