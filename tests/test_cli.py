@@ -82,8 +82,9 @@ sandbox:
     before = sorted(folder.rglob("*"))
     done = run(folder, *words)
     assert done.returncode == 3
-    for lost in ("erp_sandbox", "documents", "http://127.0.0.1:9", "ai_agent_sandbox", "--yes"):
+    for lost in ("erp_sandbox", "http://127.0.0.1:9", "ai_agent_sandbox", "--yes"):
         assert lost in done.stderr
+    assert (str(folder / "documents") in done.stderr) is ("--db-only" not in words)
     assert sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts) == before
 
 
