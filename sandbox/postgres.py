@@ -146,7 +146,16 @@ def documents_in(output: str) -> list[Any]:
     return [json.loads(line) for line in output.splitlines() if line.startswith(("{", "["))]
 
 
+def together(output: str) -> dict[str, Any]:
+    """The JSON objects of a psql's output as one."""
+    told: dict[str, Any] = {}
+    for document in documents_in(output):
+        told.update(document)
+    return told
+
+
 _SERVER_ANSWERED = re.compile(r"FATAL:\s+(?P<why>.*)")
+_CONNECTING = "connection to server (?:at|on) "
 _PASSWORD = re.compile(r"password|pg_hba|authentication", re.IGNORECASE)
 _NOT_YET = re.compile(
     r"starting up|shutting down|too many|reserved|recovery mode|not accepting", re.IGNORECASE
@@ -177,9 +186,9 @@ def failure(access: Access, result: Result, doing: str) -> SandboxError:
             f"{access.label} refuses {access.database.user or 'the role'}: {(asked or fatal or [''])[0]}",
             f"check {access.setting}.user and the pgpass file (postgres.passwords, else ~/.pgpass; mode 600)",
         )
-    if fatal and not _NOT_YET.search(fatal["why"]) and "connection to server" in text:
+    if fatal and not _NOT_YET.search(fatal["why"]) and re.search(_CONNECTING, text):
         return UsageError(f"{access.label}: {fatal['why']}", f"check {access.setting}")
-    if re.search(r"connection to server|could not (?:connect|translate)|timeout expired", text):
+    if re.search(rf"{_CONNECTING}|could not (?:connect|translate)|timeout expired", text):
         reason = _last(text).rpartition("failed: ")[2]
         return Unreachable(
             f"{access.label} does not answer: {reason}", f"start the server, or check {access.setting}"

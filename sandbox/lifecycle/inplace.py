@@ -7,7 +7,7 @@ their ownership. Here every object is dropped by its own name, inside the transa
 
 from __future__ import annotations
 
-from sandbox.lifecycle import swap
+from sandbox.lifecycle import grants, swap
 from sandbox.postgres import identifier
 
 _WAIT = 15  # seconds for a lock that a client of the sandbox holds
@@ -52,7 +52,8 @@ def clear(role: str) -> str:
 {swap.end_sessions(ours, 1.0)}{role_set}BEGIN;
 SET LOCAL lock_timeout = '{_WAIT}s';
 SELECT json_build_object('cleared', extract(epoch FROM clock_timestamp()));
-DO $clear$
+SET LOCAL search_path = pg_catalog;
+{grants.REMEMBER}DO $clear$
 DECLARE statement text;
 DECLARE statements text[];
 BEGIN

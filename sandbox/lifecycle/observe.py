@@ -11,7 +11,7 @@ from sandbox.engines import Engine
 from sandbox.errors import UsageError
 from sandbox.lifecycle.neutralize import MARK
 from sandbox.lifecycle.verify import RELATIONS
-from sandbox.postgres import APPLICATION, Access, documents_in, failure, literal
+from sandbox.postgres import APPLICATION, Access, failure, literal, together
 from sandbox.settings import Side
 from sandbox.shell import Runner, observe
 
@@ -77,7 +77,7 @@ _IDENTITY = """json_build_object(
   'oid', (SELECT oid::bigint FROM pg_database WHERE datname = current_database()))"""
 
 _CONSTANTS = f"""
-SELECT to_regclass('public.llx_const') IS NOT NULL AS dolibarr \\gset
+SELECT coalesce(has_table_privilege(to_regclass('public.llx_const'), 'SELECT'), false) AS dolibarr \\gset
 \\if :dolibarr
 SELECT json_build_object(
   'mark', (SELECT value FROM public.llx_const WHERE name = {literal(MARK)} ORDER BY entity LIMIT 1),
@@ -108,7 +108,10 @@ def observe_prod(engine: Engine, runner: Runner) -> Prod:
     access = engine.access(engine.settings.prod)
     told = ask(engine, runner, engine.settings.prod, access, _PROD)
     if "mark" not in told:
-        raise UsageError(f"{access.label} has no llx_const: it is not Dolibarr's", f"check {access.setting}")
+        raise UsageError(
+            f"{access.label} has no llx_const that {told['user']} may read: it is not Dolibarr's",
+            f"check {access.setting}, or GRANT it SELECT on all tables and sequences",
+        )
     return Prod(**{**told, "identity": Identity(**told["identity"])})
 
 
@@ -150,10 +153,7 @@ def ask(engine: Engine, runner: Runner, side: Side, access: Access, script: str)
     result = observe(runner, engine.database_command(side, access.psql(script).text()))
     if result.exited != 0:
         raise failure(access, result, f"reading {access.label}")
-    told: dict[str, Any] = {}
-    for document in documents_in(result.stdout):
-        told.update(document)
-    return told
+    return together(result.stdout)
 
 
 def program_version(engine: Engine, runner: Runner, side: Side, program: str) -> int:

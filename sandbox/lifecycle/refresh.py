@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.engines import Engine, engine_for
-from sandbox.errors import Interrupted, SandboxError
+from sandbox.errors import Failed, Interrupted, SandboxError
 from sandbox.lifecycle import checks, journal, plan, recover, repair, script
 from sandbox.lifecycle.interrupt import Interrupt, interruptible
 from sandbox.lifecycle.progress import Progress, Silent
-from sandbox.lifecycle.work import InPlace, Outcome, Swap, Work
+from sandbox.lifecycle.strategies import InPlace, Swap
+from sandbox.lifecycle.work import Outcome, Work
 from sandbox.settings import Settings
 from sandbox.shell import Runner, is_dry
 
@@ -96,21 +97,26 @@ def _done(
             work = _work(engine, runner, book, db_only=db_only, progress=progress, interrupt=interrupt)
             return work.do()
         except BaseException as error:
-            if book.page is not None:
-                _put_back(engine, runner, book, error)
-            interrupt.check()  # its children's complaints are not the reason
-            raise
+            forward = book.page is not None and _put_back(engine, runner, book, book.page, error)
+            if not forward:
+                interrupt.check()  # its children's complaints are not the reason
+                raise
+            why = "interrupted" if interrupt.asked else _first(error)
+            raise Failed(f"{why}; the new sandbox was in place by then, and was made whole") from error
 
 
-def _put_back(engine: Engine, runner: Runner, book: journal.Book, error: BaseException) -> None:
-    assert book.page is not None  # noqa: S101  # the caller looked
+def _put_back(
+    engine: Engine, runner: Runner, book: journal.Book, page: journal.Journal, error: BaseException
+) -> bool:
+    """Make the sandbox whole; whether it is the new one."""
     try:
-        repair.put_back(engine, runner, book.page)
+        report = repair.put_back(engine, runner, page)
     except SandboxError as second:
         raise Interrupted(
             f"{_first(error)}; and putting it back failed: {second.what}", "run: inv recover"
         ) from error
     book.clear()
+    return report.outcome == "rolled forward"
 
 
 def _first(error: BaseException) -> str:

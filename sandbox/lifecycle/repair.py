@@ -17,7 +17,8 @@ from sandbox.engines import Engine
 from sandbox.errors import Failed, UsageError
 from sandbox.lifecycle import swap
 from sandbox.lifecycle.journal import Journal
-from sandbox.lifecycle.observe import ask, constants
+from sandbox.lifecycle.observe import Neighbour, ask, constants
+from sandbox.lifecycle.plan import claimant
 from sandbox.postgres import APPLICATION, Access, failure, identifier, literal
 from sandbox.settings import Side
 from sandbox.shell import Result, Runner, change, is_dry, observe
@@ -154,7 +155,13 @@ def _committed(repair: _Repair) -> bool:
 
 
 def _drop(repair: _Repair, name: str) -> None:
-    if name in _present(repair):
+    """Drop a database of this run's; another run may have made one of that name since."""
+    present = _present(repair)
+    if name not in present:
+        return
+    owner = claimant(Neighbour(name, present[name]))
+    # one without a claim is a database that was being created, or a swap's that was cut off
+    if owner is None or owner.run == repair.page.run:
         repair.sql(repair.access.maintenance, swap.drop(name), f"dropped {name}")
 
 

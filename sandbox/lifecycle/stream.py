@@ -18,7 +18,7 @@ from sandbox.engines import Engine
 from sandbox.errors import Failed, SandboxError
 from sandbox.lifecycle import verify
 from sandbox.lifecycle.progress import Watcher
-from sandbox.postgres import Access, complaint, documents_in, failure
+from sandbox.postgres import Access, complaint, failure, together
 from sandbox.shell import Command, Result, Runner, change
 
 _PIPELINE = "DOLIBARR_SANDBOX_PIPELINE"
@@ -45,7 +45,6 @@ class Copied:
     sequences: int
     indexes: int
     constraints: int
-    bytes: int
     told: Mapping[str, Any]  # everything that the scripts printed
 
 
@@ -69,7 +68,7 @@ class Stream:
         restore = self._there(self.target.restore("--verbose", *self._role))
         return self._held(
             f"{self._positions()}{self._dumped(restore)}"
-            f"{{ {self._expected()}{_here(verify.COMPARE)}}} | {{ {self._there(self.target.psql())}\n}}\n"
+            f"{{ {self._expected()}{here(verify.COMPARE)}}} | {{ {self._there(self.target.psql())}\n}}\n"
             f"{self._sentinel('verify', '$?')}"
         )
 
@@ -85,9 +84,9 @@ class Stream:
         """
         script = self._there(self.target.script("--verbose", *self._role))
         return self._held(
-            f"{self._positions()}{{ exec 5>&1\n{_here(before)}{self._dumped(f'{script} >&5')}"
-            f"{self._expected()}{_here(verify.COMPARE)}"
-            f"{_stage('neutralize')}{_here(after)}{_here('COMMIT;')}{_here(_COMMITTED)}"
+            f"{self._positions()}{{ exec 5>&1\n{here(before)}{self._dumped(f'{script} >&5')}"
+            f"{self._expected()}{here(verify.COMPARE)}"
+            f"{_stage('neutralize')}{here(after)}{here('COMMIT;')}{here(_COMMITTED)}"
             f"}} | {{ {self._there(self.target.psql())}\n}}\n"
             f"{self._sentinel('load', '$?')}"
         )
@@ -129,7 +128,7 @@ class Stream:
         facts = self._here(self.prod.psql(verify.ask_facts(), snapshot=f"@{_SNAPSHOT}@"))
         facts = facts.replace(f"snapshot=@{_SNAPSHOT}@", f'snapshot="${_SNAPSHOT}"')
         return (
-            f"{_stage('verify')}{_here(verify.EXPECT)}"
+            f"{_stage('verify')}{here(verify.EXPECT)}"
             '[ -z "$before" ] || printf \'%s\\n\' "$before"\n'
             f"{{ {again}}} || exit 1\n{{ {facts}}} || exit 1\nprintf '\\\\.\\n'\n"
         )
@@ -141,7 +140,7 @@ class Stream:
 _COMMITTED = """SELECT json_build_object('committed', extract(epoch FROM clock_timestamp()));"""
 
 
-def _here(text: str) -> str:
+def here(text: str) -> str:
     """A shell command that writes this text."""
     return Command(("cat",), stdin=text).text()
 
@@ -161,9 +160,7 @@ def checked(stream: Stream, result: Result, *, last: str) -> Copied:
     Raises:
         SandboxError: a program failed, or a proof is missing.
     """
-    told: dict[str, Any] = {}
-    for document in documents_in(result.stdout):
-        told.update(document)
+    told = together(result.stdout)
     statuses = dict(re.findall(rf"^dolibarr-sandbox {stream.run} (\w+) (\d+)$", result.stdout, re.MULTILINE))
     proofs = result.exited == 0 and all(statuses.get(name) == "0" for name in ("dump", "restore", last))
     if not proofs or "verified" not in told or (last == "load" and "committed" not in told):

@@ -17,8 +17,11 @@ from sandbox.shell import Runner, change, observe
 
 _TRIES = 3  # each waits up to 5 s, PostgreSQL's own patience, for sessions to end
 # the system's own tables are not ours to analyze, and it says so of each
-ANALYZE = "SET client_min_messages = error;\nANALYZE;\n"
-IN_USE = "55006"  # SQLSTATE object_in_use
+ANALYZE = """SET client_min_messages = error;
+ANALYZE;
+SELECT json_build_object('bytes', pg_database_size(current_database()));
+"""
+IN_USE, EXISTS = "55006", "42P04"  # SQLSTATE object_in_use, duplicate_database
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ def create(names: Names, owner: str, options: str, comment: str) -> str:
     """SQL: an empty database that only its owner may enter: what arrives in it is not muted yet."""
     following = identifier(names.next)
     return (
+        "\\set VERBOSITY verbose\n"
         f"CREATE DATABASE {following} OWNER {identifier(owner)} TEMPLATE template0 {options};\n"
         f"COMMENT ON DATABASE {following} IS {literal(comment)};\n"
         f"REVOKE ALL ON DATABASE {following} FROM PUBLIC;\n"
@@ -55,11 +59,11 @@ def finish(names: Names, privileges: tuple[str, ...], settings: tuple[str, ...])
 
 def _tolerated(statement: str) -> str:
     # a setting that a superuser gave the live database may be beyond this role
-    return (
-        f"DO $do$ BEGIN EXECUTE {literal(statement)};\n"
-        f"EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not reapplied: %', {literal(statement)};\n"
-        "END $do$;\n"
-    )
+    text = literal(statement)
+    return f"""DO $do$ BEGIN EXECUTE {text};
+EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not reapplied: %', {text};
+END $do$;
+"""
 
 
 def end_sessions(condition: str, patience: float) -> str:
@@ -161,6 +165,7 @@ def swap(engine: Engine, runner: Runner, names: Names, oid: int, comments: tuple
         Failed: sessions stay on the live database; it is as it was.
     """
     access = engine.access(engine.settings.sandbox).maintenance
+    lasting: list[str] = []
     for _ in range(_TRIES):
         result = change(runner, exchange(engine, names, oid, comments))
         told = documents_in(result.stdout)
@@ -168,19 +173,28 @@ def swap(engine: Engine, runner: Runner, names: Names, oid: int, comments: tuple
             return int(told[-1]["unavailable_ms"])
         if IN_USE not in result.stderr:
             raise failure(access, result, "the swap")
-    raise Failed(f"the swap waits for sessions that do not end: {who(engine, runner, names.live)}")
-
-
-def who(engine: Engine, runner: Runner, name: str) -> str:
-    """The sessions on a database, in words."""
-    access = engine.access(engine.settings.sandbox).maintenance
-    script = (
-        "SELECT json_build_array(usename, application_name, client_addr::text) FROM pg_stat_activity"
-        f" WHERE datname = {literal(name)} AND usesysid IS NOT NULL AND pid <> pg_backend_pid() LIMIT 5;"
+        if lasting := others(engine, runner, names.live):
+            break  # they outlast any number of tries
+    raise Failed(
+        f"the swap waits for sessions that {access.database.user or 'our role'} may not end:"
+        f" {'; '.join(lasting)}"
+        if lasting
+        else f"the swap found sessions on {names.live} {_TRIES} times",
+        "end them, then: inv refresh --yes",
     )
+
+
+def others(engine: Engine, runner: Runner, name: str) -> list[str]:
+    """The sessions on a database that our role may not end, in words."""
+    access = engine.access(engine.settings.sandbox).maintenance
+    script = f"""SELECT json_build_array(usename, application_name, client_addr::text) FROM pg_stat_activity a
+ WHERE datname = {literal(name)} AND usesysid IS NOT NULL AND pid <> pg_backend_pid()
+   AND NOT pg_has_role(usesysid, 'MEMBER') AND NOT (pg_has_role('pg_signal_backend', 'MEMBER')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = usesysid)) LIMIT 5;
+"""
     text = engine.database_command(engine.settings.sandbox, access.psql(script).text())
     found = documents_in(observe(runner, text).stdout)
-    return "; ".join(" ".join(str(word) for word in row if word) for row in found) or "they ended just now"
+    return [" ".join(str(word) for word in row if word) for row in found]
 
 
 def drop(name: str) -> str:

@@ -157,7 +157,6 @@ SELECT json_build_object('verified', json_build_object(
     'rows', coalesce(sum(value) FILTER (WHERE kind = 'rows'), 0),
     'sequences', count(*) FILTER (WHERE kind = 'sequence'),
     'indexes', count(*) FILTER (WHERE kind = 'index'),
-    'constraints', count(*) FILTER (WHERE kind = 'constraint'),
-    'bytes', pg_database_size(current_database())))
+    'constraints', count(*) FILTER (WHERE kind = 'constraint')))
   FROM pg_temp.dolibarr_sandbox_actual;
 """

@@ -5,20 +5,20 @@ A dry run goes through the same steps with a runner that prints them, and withou
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox import documents
 from sandbox.engines import Engine
-from sandbox.errors import Failed, UsageError
-from sandbox.lifecycle import inplace, journal, neutralize, stream, swap
+from sandbox.errors import Failed
+from sandbox.lifecycle import journal, neutralize, stream
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.plan import Folders, Plan
 from sandbox.lifecycle.progress import Progress, Watcher
 from sandbox.lifecycle.repair import require
-from sandbox.postgres import Access, documents_in, failure
-from sandbox.shell import Result, Runner, change, is_dry, observe
+from sandbox.postgres import Access, failure, together
+from sandbox.shell import Runner, change, is_dry, observe
 
 _PASSES = 4  # over prod's documents, which may change while they are copied
 
@@ -89,13 +89,13 @@ class Work:
             beside=folders.sandbox.beside if folders else True,
         )
 
-    def sql(self, access: Access, script: str, doing: str) -> Result:
-        """Run a script that changes something on the sandbox's server."""
+    def sql(self, access: Access, script: str, doing: str) -> dict[str, Any]:
+        """Run a script that changes something on the sandbox's server; what it printed."""
         result = change(self.runner, self.engine.database_command(self.side, access.psql(script).text()))
         if result.exited != 0:
             raise failure(access, result, doing)
         self.warnings += [line for line in result.stderr.splitlines() if "WARNING:" in line]
-        return result
+        return together(result.stdout)
 
     def shell(self, text: str, doing: str) -> None:
         """Run a text that changes the sandbox's documents."""
@@ -106,7 +106,7 @@ class Work:
         prod = self.plan.prod
         result = carried.carry(self.runner, text, Watcher(self.progress, prod.tables, prod.indexes))
         if self.dry:
-            return stream.Copied(len(prod.tables), 0, 0, 0, 0, prod.bytes, {})
+            return stream.Copied(len(prod.tables), 0, 0, 0, 0, {})
         return stream.checked(carried, result, last=last)
 
     def copy_documents(self) -> dict[str, Any] | None:
@@ -156,92 +156,13 @@ class Work:
         if self.plan.folders is not None:
             self.shell(documents.discard(self.plan.folders.sandbox.layout()), "removing the old documents")
 
-    def outcome(self, copied: stream.Copied, told: Any, **facts: Any) -> Outcome:
+    def outcome(self, copied: stream.Copied, told: Mapping[str, Any], **facts: Any) -> Outcome:
         """The report's facts."""
         return Outcome(
             tables=copied.tables,
             rows=copied.rows,
-            bytes=copied.bytes,
-            neutralized=tuple(told or ()),
+            bytes=told.get("bytes", 0),
+            neutralized=tuple(told.get("neutralized") or ()),
             warnings=tuple(self.warnings),
             **facts,
         )
-
-
-class Swap(Work):
-    """Restore beside the live database, and rename."""
-
-    def do(self) -> Outcome:
-        """Do all of it."""
-        names, sandbox, server = self.plan.names, self.plan.sandbox, self.live.maintenance
-        beside = self.live.named(names.next)
-        carried = stream.Stream(self.engine, beside, self.plan.role)
-        mine = journal.holder(self.engine.run)
-        claim = swap.claim(mine.run, mine.host, mine.pid)
-        self.begin("create")
-        self.sql(server, swap.create(names, sandbox.owner, sandbox.options, claim), f"creating {names.next}")
-        self.begin("copy")
-        copied = self.copy(carried, carried.beside(), "verify")
-        folders = self.copy_documents()
-        self.begin("neutralize")
-        result = self.sql(beside, swap.muted(self.mute, self.plan.role), "neutralizing the copy")
-        told = {} if self.dry else documents_in(result.stdout)[-1]
-        self.sql(server, swap.finish(names, sandbox.privileges, sandbox.settings), "reapplying rights")
-        self.begin("swap")
-        away = self.exchange(claim)
-        self.swap_documents()
-        self.turn("clean")
-        self.progress.stage("clean")
-        self.sql(server, swap.drop(names.old), f"dropping {names.old}")
-        self.discard_documents()
-        return self.outcome(copied, told.get("neutralized"), unavailable_ms=away, documents=folders)
-
-    def exchange(self, claim: str) -> int:
-        """Swap the databases; for how long the sandbox had none, in milliseconds."""
-        sandbox, names = self.plan.sandbox, self.plan.names
-        comments = (claim, sandbox.comment)
-        if self.dry:
-            change(self.runner, swap.exchange(self.engine, names, sandbox.identity.oid, comments))
-            return 0
-        return swap.swap(self.engine, self.runner, names, sandbox.identity.oid, comments)
-
-
-class InPlace(Work):
-    """Clear the sandbox's database and restore into it, in one transaction."""
-
-    def do(self) -> Outcome:
-        """Do all of it."""
-        carried = stream.Stream(self.engine, self.live, self.plan.role)
-        text = carried.within(inplace.clear(self.plan.role), self.mute)
-        pause = self._pause()
-        folders = self.copy_documents()  # the long part that needs nobody stopped
-        begun = time.monotonic()
-        if pause is not None:
-            self.begin("pause", paused=True)
-            require(change(self.runner, pause), "pausing the application")
-        self.begin("copy")
-        copied = self.copy(carried, text, "load")
-        self.turn("swap")
-        self.swap_documents()
-        self.sql(self.live, swap.ANALYZE, "gathering statistics")
-        away = round((copied.told.get("committed", 0) - copied.told.get("cleared", 0)) * 1000)
-        if pause is not None:
-            require(change(self.runner, self.engine.resume_command() or ":"), "resuming the application")
-            away = round((time.monotonic() - begun) * 1000)
-        self.turn("clean", paused=False)
-        self.progress.stage("clean")
-        self.discard_documents()
-        return self.outcome(
-            copied, copied.told.get("neutralized"), unavailable_ms=0 if self.dry else away, documents=folders
-        )
-
-    def _pause(self) -> str | None:
-        pause, resume = self.engine.pause_command(), self.engine.resume_command()
-        name = self.engine.settings.name
-        if pause is not None and resume is None:
-            raise UsageError(
-                f"{name}.application.pause is set, but not resume", f"set {name}.application.resume"
-            )
-        if pause is None:
-            self.warnings.append(f"the application was not paused: set {name}.application.pause and resume")
-        return pause

@@ -1,0 +1,110 @@
+"""The two strategies: restore beside the live database and rename, or restore over it in one transaction."""
+
+from __future__ import annotations
+
+import time
+
+from sandbox.errors import Busy, Failed, UsageError
+from sandbox.lifecycle import grants, inplace, journal, stream, swap
+from sandbox.lifecycle.repair import require
+from sandbox.lifecycle.work import Outcome, Work
+from sandbox.postgres import Access, failure, identifier
+from sandbox.shell import change
+
+
+class Swap(Work):
+    """Restore beside the live database, and rename."""
+
+    def do(self) -> Outcome:
+        """Do all of it."""
+        names, sandbox, server = self.plan.names, self.plan.sandbox, self.live.maintenance
+        beside = self.live.named(names.next)
+        carried = stream.Stream(self.engine, beside, self.plan.role)
+        mine = journal.holder(self.engine.run)
+        claim = swap.claim(mine.run, mine.host, mine.pid)
+        self.begin("create")
+        self.create(swap.create(names, sandbox.owner, sandbox.options, claim))
+        self.begin("copy")
+        copied = self.copy(carried, carried.beside(), "verify")
+        folders = self.copy_documents()
+        self.begin("neutralize")
+        told = self.sql(beside, swap.muted(self.mute, self.plan.role), "neutralizing the copy")
+        self.sql(server, swap.finish(names, sandbox.privileges, sandbox.settings), "reapplying rights")
+        self.carry_grants(beside)
+        self.begin("swap")
+        away = self.exchange(claim)
+        self.swap_documents()
+        self.turn("clean")
+        self.progress.stage("clean")
+        self.sql(server, swap.drop(names.old), f"dropping {names.old}")
+        self.discard_documents()
+        return self.outcome(copied, told, unavailable_ms=away, documents=folders)
+
+    def create(self, script: str) -> None:
+        """Create the next database, unless somebody just did."""
+        try:
+            self.sql(self.live.maintenance, script, f"creating {self.plan.names.next}")
+        except Failed as error:
+            if f"ERROR:  {swap.EXISTS}" in error.what and self.book is not None:
+                self.book.clear()  # it is another run's: nothing here is ours to put back
+                raise Busy(f"another run just began: {self.plan.names.next} exists") from None
+            raise
+
+    def carry_grants(self, beside: Access) -> None:
+        """Give the sandbox's other roles in the copy what they have in the live database."""
+        role = f"SET ROLE {identifier(self.plan.role)};\n" if self.plan.role else ""
+        ask, take = self.live.psql(grants.ASK).text(), beside.psql().text()
+        before, after = stream.here(role + grants.TAKE), stream.here(grants.APPLY)
+        text = f"{{ {before}{ask}printf '\\\\.\\n'\n{after}}} | {take}\n"
+        result = change(self.runner, self.engine.database_command(self.side, text))
+        if result.exited != 0:
+            raise failure(beside, result, "reapplying grants")
+        self.warnings += [line for line in result.stderr.splitlines() if "WARNING:" in line]
+
+    def exchange(self, claim: str) -> int:
+        """Swap the databases; for how long the sandbox had none, in milliseconds."""
+        sandbox, names = self.plan.sandbox, self.plan.names
+        comments = (claim, sandbox.comment)
+        if self.dry:
+            change(self.runner, swap.exchange(self.engine, names, sandbox.identity.oid, comments))
+            return 0
+        return swap.swap(self.engine, self.runner, names, sandbox.identity.oid, comments)
+
+
+class InPlace(Work):
+    """Clear the sandbox's database and restore into it, in one transaction."""
+
+    def do(self) -> Outcome:
+        """Do all of it."""
+        carried = stream.Stream(self.engine, self.live, self.plan.role)
+        text = carried.within(inplace.clear(self.plan.role), f"{grants.APPLY}{self.mute}")
+        pause = self._pause()
+        folders = self.copy_documents()  # the long part that needs nobody stopped
+        begun = time.monotonic()
+        if pause is not None:
+            self.begin("pause", paused=True)
+            require(change(self.runner, pause), "pausing the application")
+        self.begin("copy")
+        copied = self.copy(carried, text, "load")
+        self.turn("swap")
+        self.swap_documents()
+        told = {**copied.told, **self.sql(self.live, swap.ANALYZE, "gathering statistics")}
+        away = round((copied.told.get("committed", 0) - copied.told.get("cleared", 0)) * 1000)
+        if pause is not None:
+            require(change(self.runner, self.engine.resume_command() or ":"), "resuming the application")
+            away = round((time.monotonic() - begun) * 1000)
+        self.turn("clean", paused=False)
+        self.progress.stage("clean")
+        self.discard_documents()
+        return self.outcome(copied, told, unavailable_ms=0 if self.dry else away, documents=folders)
+
+    def _pause(self) -> str | None:
+        pause, resume = self.engine.pause_command(), self.engine.resume_command()
+        name = self.engine.settings.name
+        if pause is not None and resume is None:
+            raise UsageError(
+                f"{name}.application.pause is set, but not resume", f"set {name}.application.resume"
+            )
+        if pause is None:
+            self.warnings.append(f"the application was not paused: set {name}.application.pause and resume")
+        return pause

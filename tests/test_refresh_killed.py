@@ -1,0 +1,184 @@
+"""A refresh killed at any moment leaves the old sandbox or the new one, and says so; the next one converges."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import Busy
+from sandbox.lifecycle import journal
+from sandbox.lifecycle.recover import recover
+from tests.worlds import PRODS, SCHEMA, World, context
+
+# enough that a kill 60 ms into the copy hits the copy
+LARGER = "INSERT INTO llx_societe (nom) SELECT repeat(md5(i::text), 4) FROM generate_series(1, 120000) i;"
+SWAP_COMMANDS = 10  # that change something; then it is done
+IN_PLACE_COMMANDS = 7
+
+
+@pytest.fixture(scope="module")
+def shared(lab_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(lab_root, tmp_path_factory.mktemp("killed")).make()
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The same world each time, made old again by a rehearsal."""
+    shared.overlay = {}
+    return shared
+
+
+def dirty(world: World) -> None:
+    """A rehearsal, and what shows that the application runs."""
+    world.rows(world.sandbox, "CREATE TABLE IF NOT EXISTS rehearsed (a integer)")
+    (world.documents / "rehearsed.pdf").write_text("rehearsed")
+    (world.folder / "running").touch()
+
+
+def state_of(world: World) -> tuple[str, str]:
+    """Whether the database, and the documents, are the old or the new ones; fails when they are neither."""
+    tables = {row[0] for row in world.rows(world.sandbox, "SELECT relname FROM pg_class WHERE relkind = 'r'")}
+    database = "old" if "rehearsed" in tables else "new"
+    keys = world.rows(world.sandbox, "SELECT count(*) FROM llx_user WHERE api_key = 'prods-own-key'")
+    assert keys == [(0,)]
+    files = set(world.files()) - {"mycompany/logos/logo.png"}
+    return database, "old" if "rehearsed.pdf" in files else "new"
+
+
+def killed(world: World, *words: str) -> None:
+    process = world.start(*words)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, said
+
+
+def converges(world: World) -> None:
+    report = world.refresh()
+    assert state_of(world) == ("new", "new")
+    assert world.leftovers() == []
+    assert journal.interrupted(world.settings()) is None
+    assert (world.folder / "running").exists()
+    prod = world.content(world.prod)
+    sandbox = world.content(world.sandbox)
+    assert {name for name in prod if prod[name] != sandbox[name]} <= {
+        "public.llx_const",
+        "public.llx_const_rowid_seq",
+        "public.llx_user",
+    }
+    assert report.tables == 4
+
+
+@pytest.mark.parametrize("number", range(1, SWAP_COMMANDS + 1))
+def test_swap_killed_before_a_command_is_told_and_put_right(world: World, number: int) -> None:
+    dirty(world)
+    killed(world, "before", str(number))
+    left = journal.interrupted(world.settings())
+    assert left is not None
+    assert left.strategy == "swap"
+    # the database's swap is the 7th command; the documents follow it
+    state = state_of(world)
+    assert state == (("old", "old") if number <= 7 else ("new", "old") if number == 8 else ("new", "new"))
+    if number % 2:
+        report = recover(world.settings(), context())
+        assert report.found
+        assert report.outcome == ("rolled back" if number <= 7 else "rolled forward")
+        assert state_of(world) == (("old", "old") if number <= 7 else ("new", "new"))
+        assert world.leftovers() == []
+        assert not recover(world.settings(), context()).found
+    else:
+        converges(world)
+
+
+@pytest.mark.parametrize("number", range(1, IN_PLACE_COMMANDS + 1))
+def test_in_place_killed_before_a_command_is_told_and_put_right(world: World, number: int) -> None:
+    in_place(world)
+    dirty(world)
+    killed(world, "before", str(number))
+    left = journal.interrupted(world.settings())
+    assert left is not None
+    assert state_of(world)[0] == ("old" if number <= 3 else "new")
+    if number % 2:
+        report = recover(world.settings(), context())
+        assert report.outcome == ("rolled back" if number <= 3 else "rolled forward")
+        assert state_of(world) == (("old", "old") if number <= 3 else ("new", "new"))
+        assert (world.folder / "running").exists()
+        assert world.leftovers() == []
+    else:
+        converges(world)
+
+
+def in_place(world: World) -> None:
+    running = world.folder / "running"
+    world.overlay = {
+        "refresh": {"strategy": "in-place"},
+        "application": {"pause": f"rm '{running}'", "resume": f"touch '{running}'"},
+    }
+
+
+@pytest.mark.parametrize(("strategy", "number"), [("swap", 2), ("swap", 7), ("in-place", 3)])
+def test_a_kill_in_the_middle_of_a_command_ends_what_it_left_running(
+    lab_root: Path, tmp_path: Path, strategy: str, number: int
+) -> None:
+    world = World(lab_root, tmp_path).make(prods=SCHEMA + PRODS + LARGER)
+    if strategy == "in-place":
+        in_place(world)
+    dirty(world)
+    killed(world, "during", str(number))
+    assert journal.interrupted(world.settings()) is not None
+    before = state_of(world) if strategy == "swap" else None  # in-place holds locks until it is ended
+    report = recover(world.settings(), context())
+    assert state_of(world) in {("old", "old"), ("new", "new")}
+    assert before is None or before[0] == "old" or report.outcome == "rolled forward"
+    assert number == 7 or "processes" in report.actions[0]
+    assert world.leftovers() == []
+    converges(world)
+    world.drop()
+
+
+def test_a_run_of_a_lost_journal_is_recognised_by_its_claim(world: World) -> None:
+    dirty(world)
+    killed(world, "before", "5")
+    (world.state / journal.JOURNAL).unlink()
+    assert "_sbx__next" in world.databases()
+    converges(world)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("strategy", ["swap", "in-place"])
+def test_ctrl_c_and_sigterm_put_everything_back(
+    lab_root: Path, tmp_path: Path, strategy: str, number: signal.Signals
+) -> None:
+    world = World(lab_root, tmp_path).make(prods=SCHEMA + PRODS + LARGER)
+    if strategy == "in-place":
+        in_place(world)
+    dirty(world)
+    before = world.dump(world.sandbox)
+    process = world.start("run")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "copy" in line:
+            break
+    time.sleep(0.15)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1, said
+    assert "interrupted" in said
+    assert world.dump(world.sandbox) == before
+    assert state_of(world) == ("old", "old")
+    assert (world.folder / "running").exists()
+    assert world.leftovers() == []
+    world.drop()
+
+
+def test_a_second_run_meanwhile_is_refused_and_named(world: World) -> None:
+    dirty(world)
+    with journal.held(world.state, "the-first"):
+        with pytest.raises(Busy, match="process"):
+            world.refresh()
+        assert journal.look(world.settings()).running is not None
+    converges(world)
