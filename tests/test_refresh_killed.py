@@ -1,4 +1,4 @@
-"""A refresh killed at any moment leaves the old sandbox or the new one, and says so; the next one converges."""
+"""A refresh killed at any moment leaves the old sandbox or the new one, and the next one converges."""
 
 from __future__ import annotations
 

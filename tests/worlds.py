@@ -45,7 +45,7 @@ CREATE VIEW invoiced AS SELECT s.nom, sum(f.total_ttc) AS total FROM llx_societe
   ON f.fk_soc = s.rowid GROUP BY s.nom;
 """
 PRODS = """
-INSERT INTO llx_const (name, value) VALUES ('MAIN_INFO_SOCIETE_LOGO', 'logo.png'), ('WEBSERVICES_KEY', 'key');
+INSERT INTO llx_const (name, value) VALUES ('MAIN_INFO_SOCIETE_LOGO', 'logo.png'), ('OAUTH_X_ID', 'made-up');
 INSERT INTO llx_user (login, api_key) VALUES ('admin', 'prods-own-key'), ('clerk', NULL);
 INSERT INTO llx_societe (nom) SELECT 'customer ' || i FROM generate_series(1, 500) i;
 INSERT INTO llx_facture (ref, total_ttc, fk_soc)

@@ -121,8 +121,10 @@ def check_programs(engine: Engine, runner: Runner, prod: Prod, sandbox: Sandbox)
     program_version(engine, runner, engine.settings.sandbox, "psql")
     restorer = program_version(engine, runner, engine.settings.sandbox, "pg_restore")
     if restorer >= _TIMEOUTS_KNOWN > sandbox.version // 10000:
+        here, there = sandbox.version // 10000, prod.version // 10000
         raise UsageError(
-            f"the sandbox's server is PostgreSQL {sandbox.version // 10000}, and pg_restore {restorer} cannot"
-            " restore into it",
-            f"set {setting} to the folder of version {max(prod.version, sandbox.version) // 10000}",
+            f"the sandbox's server is PostgreSQL {here}, and pg_restore {restorer} cannot restore into it",
+            f"set {setting} to the folder of version {here}"
+            if there <= here
+            else f"upgrade the sandbox's server to PostgreSQL {there}, which prod has",
         )

@@ -175,4 +175,9 @@ def _why(stream: Stream, result: Result, statuses: Mapping[str, str]) -> Sandbox
     ended = ", ".join(f"{name} {code}" for name, code in statuses.items() if code != "0")
     if "the copy is not what prod holds" in said:
         return Failed(said.partition("ERROR:")[2].strip() or said, "run it again; if it stays so, report it")
-    return Failed(f"the copy did not arrive ({ended or 'it was cut off'}): {said or 'no program said why'}")
+    step = ""
+    if "out of shared memory" in said:  # each object that is dropped or made takes a lock until the end
+        step = "raise max_locks_per_transaction on the sandbox's server, or set refresh.strategy: swap"
+    return Failed(
+        f"the copy did not arrive ({ended or 'it was cut off'}): {said or 'no program said why'}", step
+    )

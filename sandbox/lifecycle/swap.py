@@ -96,7 +96,8 @@ def rename(names: Names, run: str, comments: tuple[str, str | None]) -> str:
 SET application_name = {literal(_swapper(run))};
 SELECT extract(epoch FROM clock_timestamp()) AS began \\gset
 BEGIN;
-{end_sessions(f"datname = {literal(names.live)}", 0.3)}COMMENT ON DATABASE {live} IS {literal(ours)};
+{end_sessions(f"datname = {literal(names.live)}", 0.3)}{_give_up(names.live)}
+COMMENT ON DATABASE {live} IS {literal(ours)};
 COMMENT ON DATABASE {following} IS {"NULL" if lives is None else literal(lives)};
 ALTER DATABASE {live} RENAME TO {identifier(names.old)};
 ALTER DATABASE {following} RENAME TO {live};
@@ -132,6 +133,22 @@ BEGIN
     PERFORM pg_sleep(0.02);
   END LOOP;
 END $bounce$;
+"""
+
+
+def _lasting(name: str) -> str:
+    """SQL: the sessions on a database that our role may not end."""
+    return f"""pg_stat_activity a
+ WHERE datname = {literal(name)} AND usesysid IS NOT NULL AND pid <> pg_backend_pid()
+   AND NOT pg_has_role(usesysid, 'MEMBER') AND NOT (pg_has_role('pg_signal_backend', 'MEMBER')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = usesysid))"""
+
+
+def _give_up(name: str) -> str:
+    # a rename would keep every new client waiting for 5 s, and then fail
+    return f"""DO $stay$ BEGIN
+IF EXISTS (SELECT FROM {_lasting(name)}) THEN RAISE object_in_use; END IF;
+END $stay$;
 """
 
 
@@ -187,11 +204,8 @@ def swap(engine: Engine, runner: Runner, names: Names, oid: int, comments: tuple
 def others(engine: Engine, runner: Runner, name: str) -> list[str]:
     """The sessions on a database that our role may not end, in words."""
     access = engine.access(engine.settings.sandbox).maintenance
-    script = f"""SELECT json_build_array(usename, application_name, client_addr::text) FROM pg_stat_activity a
- WHERE datname = {literal(name)} AND usesysid IS NOT NULL AND pid <> pg_backend_pid()
-   AND NOT pg_has_role(usesysid, 'MEMBER') AND NOT (pg_has_role('pg_signal_backend', 'MEMBER')
-     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = usesysid)) LIMIT 5;
-"""
+    facts = "json_build_array(usename, application_name, client_addr::text)"
+    script = f"SELECT {facts} FROM {_lasting(name)} LIMIT 5;\n"
     text = engine.database_command(engine.settings.sandbox, access.psql(script).text())
     found = documents_in(observe(runner, text).stdout)
     return [" ".join(str(word) for word in row if word) for row in found]
