@@ -1,4 +1,4 @@
-"""What the provision tests share: the ERP under test, and a proxy before it that misbehaves on demand.
+"""The ERP under test, and the folder of a person who provisions its agent.
 
 The ERP is the lab's stand-in. Any other, a real Dolibarr too, is tested by setting DOLIBARR_TEST_URL,
 DOLIBARR_TEST_LOGIN, DOLIBARR_TEST_PASSWORD and DOLIBARR_TEST_DATABASE (what psycopg.connect takes).
@@ -6,24 +6,22 @@ DOLIBARR_TEST_LOGIN, DOLIBARR_TEST_PASSWORD and DOLIBARR_TEST_DATABASE (what psy
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import threading
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import psycopg
+import pytest
 from invoke.config import Config
 
 from sandbox import envfile, lab, settings
 from sandbox.dolibarr import api
+from sandbox.errors import SandboxError
 from sandbox.lab.access import password_of
 from sandbox.lifecycle.provision import ProvisionReport, provision
 
@@ -156,6 +154,17 @@ class Desk:
         (self.folder / "tasks.py").write_text("from sandbox import collection\n\nns = collection()\n")
         (self.folder / "invoke.yaml").write_text(json.dumps({"sandbox": tree}))
 
+    def failing(self, login: str, *, headless: bool = True, **tree: Any) -> SandboxError:
+        """Provision, which must fail, say what to do next, and leave the key and the .env as they were."""
+        before, relinked = self.key, self.relinked
+        with pytest.raises(SandboxError) as caught:
+            self.provision(login, headless=headless, **tree)
+        assert (self.key, self.relinked) == (before, relinked)
+        assert caught.value.next_step
+        assert "\n" not in caught.value.what
+        assert self.erp.password not in str(caught.value)
+        return caught.value
+
     @property
     def key(self) -> str | None:
         """The key in the key file."""
@@ -176,115 +185,3 @@ def bytes_kept(folder: Path) -> bytes:
             with zipfile.ZipFile(path) as archive:
                 parts += [archive.read(name) for name in archive.namelist()]
     return b"\n".join(parts)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request on its way to the ERP."""
-
-    method: str
-    path: str
-    query: Mapping[str, list[str]]
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def action(self) -> str:
-        """What Dolibarr is asked to do."""
-        return self.query.get("action", [self.form.get("action", "") if self.body else ""])[0]
-
-    @property
-    def form(self) -> dict[str, str]:
-        """The fields of a posted form, as far as they are simple text."""
-        if "multipart" in self.headers.get("Content-Type", ""):
-            boundary = self.headers["Content-Type"].partition("boundary=")[2]
-            return dict(filter(None, map(_part, self.body.decode(errors="replace").split(f"--{boundary}"))))
-        return {name: values[-1] for name, values in parse_qs(self.body.decode(errors="replace")).items()}
-
-
-def _part(text: str) -> tuple[str, str] | None:
-    head, _, value = text.partition("\r\n\r\n")
-    name = head.partition(' name="')[2].partition('"')[0]
-    return (name, value.removesuffix("\r\n")) if name else None
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One answer on its way back."""
-
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
-    body: bytes = b""
-
-    def with_text(self, old: str, new: str) -> Answered:
-        """The same answer with a text replaced."""
-        return replace(self, body=self.body.replace(old.encode(), new.encode()))
-
-
-class Proxy:
-    """A reverse proxy before the ERP; `before` may answer itself, `after` may change the answer."""
-
-    def __init__(self, target: str) -> None:
-        self.target = urlsplit(target)
-        self.before: Callable[[Asked], Asked | Answered | None] = lambda _: None
-        self.after: Callable[[Asked, Answered], Answered] = lambda _, answered: answered
-        self.asked: list[Asked] = []
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked = Asked(self.command, parts.path, parse_qs(parts.query), dict(self.headers), body)
-                proxy.asked.append(asked)
-                answered = proxy.handle(asked, self.path)
-                try:
-                    self.send_response(answered.status)
-                    for name, value in answered.headers.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(answered.body)))
-                    self.end_headers()
-                    self.wfile.write(answered.body)
-                except OSError:
-                    pass  # the browser went away
-
-            do_POST = do_GET  # noqa: N815  # the name that http.server calls
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def handle(self, asked: Asked, target: str) -> Answered:
-        """Answer one request."""
-        given = self.before(asked)
-        if isinstance(given, Answered):
-            return given
-        asked = given or asked
-        link = http.client.HTTPConnection(self.target.hostname or "", self.target.port, timeout=30)
-        skipped = ("connection", "accept-encoding", "content-length")
-        headers = {name: value for name, value in asked.headers.items() if name.lower() not in skipped}
-        try:
-            link.request(asked.method, target, asked.body or None, headers)
-            reply = link.getresponse()
-            body = reply.read()
-        finally:
-            link.close()
-        dropped = ("connection", "transfer-encoding", "content-length", "keep-alive")
-        # a page sets one cookie at most, so a dictionary loses nothing
-        kept = {name: value for name, value in reply.getheaders() if name.lower() not in dropped}
-        return self.after(asked, Answered(reply.status, kept, body))
-
-    @contextmanager
-    def serving(self) -> Iterator[Proxy]:
-        """Serve until the block ends."""
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()

@@ -1,4 +1,4 @@
-"""Provision against an ERP (see provisioning.py): it arms the agent, and converges from any state."""
+"""Provision against an ERP (see desk.py): it arms the agent, and converges from any state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
@@ -17,34 +16,11 @@ import pytest
 from sandbox import envfile
 from sandbox.errors import Refused
 from sandbox.lifecycle.provision import ProvisionReport
-from tests.provisioning import RIGHTS, Answered, Asked, Desk, Erp, Proxy, reach
+from tests.provision.desk import RIGHTS, Desk
+from tests.provision.proxy import Answered, Asked, Proxy
 
 INSERT_USER = """INSERT INTO llx_user (login, lastname, admin, employee, entity, statut, datec)
   VALUES (%s, %s, %s, 0, 1, 1, now())"""
-
-
-@pytest.fixture(scope="module")
-def erp(request: pytest.FixtureRequest) -> Erp:
-    return reach(lambda: request.getfixturevalue("lab_root"))
-
-
-@pytest.fixture
-def desk(erp: Erp, tmp_path: Path) -> Desk:
-    made = Desk(erp, tmp_path)
-    made.write_credentials()
-    return made
-
-
-@pytest.fixture
-def proxy(erp: Erp) -> Iterator[Proxy]:
-    with Proxy(erp.url).serving() as serving:
-        yield serving
-
-
-@pytest.fixture
-def agent(request: pytest.FixtureRequest) -> str:
-    """A login that no other test uses."""
-    return f"agent_{abs(hash(request.node.name)) % 10**8}_{time.time_ns() % 10**6}"
 
 
 def test_provision_arms_an_agent_that_was_not_there(desk: Desk, agent: str) -> None:

@@ -1,0 +1,103 @@
+"""No secret is kept or said, and no host but the sandbox's is asked."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from sandbox import envfile
+from sandbox.errors import ExitCode, Refused
+from tests.provision.desk import Desk, bytes_kept
+from tests.provision.proxy import Answered, Asked, Proxy
+from tests.support import Double
+
+
+@pytest.mark.parametrize("form", ["createuser", "updateuser"])
+def test_what_is_kept_of_a_failure_holds_no_secret(desk: Desk, proxy: Proxy, form: str, agent: str) -> None:
+    action = {"createuser": "add", "updateuser": "update"}[form]
+
+    def refuse(asked: Asked) -> Answered | None:
+        if asked.method != "POST" or asked.action != action:
+            return None
+        # the worst that a page could do: say every secret aloud
+        said = "; ".join([*proxy.secrets(), desk.erp.password])
+        page = f"""<!doctype html><title>{said}</title><body><div id="id-top"></div>
+          <div class="error">no: {said}</div>
+          <form name="{form}"><input id="api_key" name="api_key" value="{said}"><p>{said}</p></form>"""
+        return Answered(body=page.encode())
+
+    proxy.before = refuse
+    error = desk.failing(agent, url=proxy.url)
+    assert "no:" in error.what
+    secrets = proxy.secrets()
+    assert len(secrets) >= 4  # the password, a made password or the key, a cookie, a token
+    kept = bytes_kept(desk.folder / ".sandbox")
+    assert b'"step"' in kept
+    for secret in (*secrets, desk.erp.password):
+        assert secret.encode() not in kept
+        assert secret not in "".join(desk.said) + str(error)
+
+
+def test_the_picture_of_a_failure_shows_no_key(desk: Desk, proxy: Proxy, agent: str) -> None:
+    """Two pages that differ only in the secrets they show must give the same picture."""
+    pictures = []
+    for number in range(2):
+        secret = f"Secret{number}" * 6
+        page = f"""<!doctype html><body><div id="id-top"></div><input value="{secret}"><p>key {secret}</p>
+          <span class="clipboardCP"><span class="clipboardCPValue">plain words {number}</span></span>"""
+        proxy.after = lambda asked, answered, page=page: (  # type: ignore[misc]
+            Answered(body=page.encode()) if asked.path == "/user/list.php" else answered
+        )
+        desk.failing(agent, url=proxy.url)
+        pictures.append((desk.kept()[-1] / "page.png").read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_another_host_is_never_asked(desk: Desk, proxy: Proxy, agent: str) -> None:
+    with Double().serving() as prod:
+        picture = f'<img src="{prod.url}/a.png"><script src="{prod.url}/b.js"></script></body>'
+        proxy.after = lambda _, answered: answered.with_text("</body>", picture)
+        assert desk.provision(agent, url=proxy.url).created
+        moved = Answered(302, {"Location": f"{prod.url}/user/list.php"})
+        proxy.after = lambda asked, answered: moved if asked.path == "/user/list.php" else answered
+        envfile.write_secret(desk.folder / "test/.ai_agent_sandbox.key", "the old key")
+        desk.relinked = 0
+        error = desk.failing(agent, url=proxy.url)
+        assert error.code == ExitCode.REFUSED
+        assert prod.url in error.what
+        assert prod.asked == []
+
+
+@pytest.mark.parametrize("form", ["{}", "{}/", "HTTP://LOCALHOST:{port}"])
+def test_prods_url_is_refused_before_anything_is_asked(
+    desk: Desk, proxy: Proxy, form: str, agent: str
+) -> None:
+    port = proxy.url.rpartition(":")[2]
+    here = proxy.url.replace("127.0.0.1", "localhost") if "LOCALHOST" in form else proxy.url
+    error = desk.failing(agent, url=here, prod={"url": form.format(proxy.url, port=port)})
+    assert error.code == ExitCode.REFUSED
+    assert proxy.asked == []
+
+
+def test_a_key_that_does_not_work_is_not_written(desk: Desk, proxy: Proxy, agent: str) -> None:
+    def drop(asked: Asked) -> Asked | None:
+        if asked.action != "update":
+            return None
+        return replace(asked, body=asked.body.replace(b'name="api_key"', b'name="not_the_key"'))
+
+    proxy.before = drop
+    error = desk.failing(agent, url=proxy.url)
+    assert "the new key does not work" in error.what
+
+
+def test_git_tracking_the_key_file_is_refused_before_anything_is_asked(
+    desk: Desk, proxy: Proxy, agent: str
+) -> None:
+    envfile.write_secret(desk.folder / "test/.ai_agent_sandbox.key", "the old key")
+    for words in (["init", "-q"], ["add", "-f", "test/.ai_agent_sandbox.key"]):
+        subprocess.run(["git", *words], cwd=desk.folder, check=True)
+    with pytest.raises(Refused, match="tracked by git"):
+        desk.provision(agent, url=proxy.url)
+    assert proxy.asked == []
