@@ -124,13 +124,18 @@ def collection(name: str = "sandbox", **defaults: Any) -> Collection:
 
 @sandbox_task(
     name="up",
-    help={"size": "About this many megabytes of prod database; 20 for a new lab.", "json": JSON},
+    help={
+        "size": "About this many megabytes of prod database; 20 for a new lab.",
+        "dolibarr": "A Dolibarr source folder to serve; it is copied.",
+        "json": JSON,
+    },
 )
-def lab_up(s: Session, size: int = 0, json: bool = False) -> None:  # noqa: ARG001
+def lab_up(s: Session, size: int = 0, dolibarr: str = "", json: bool = False) -> None:  # noqa: ARG001
     """Start the lab: PostgreSQL and an ERP on loopback, with both sides' data."""
     from sandbox.lab.life import up
 
-    report = up(project_root(s.context.config), size=size or None, say=s.console.say)
+    source = Path(dolibarr) if dolibarr else None
+    report = up(project_root(s.context.config), size=size or None, dolibarr=source, say=s.console.say)
     s.console.show(report, views.lab(report), "the lab is up")
 
 

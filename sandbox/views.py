@@ -79,7 +79,7 @@ def relink(done: RelinkReport) -> Iterator[Row]:
 
 def lab(made: LabReport) -> Iterator[Row]:
     """What `lab.up` made or found."""
-    yield "sandbox", made.url
+    yield "sandbox", f"{made.url}, {made.erp}"
     yield "PostgreSQL", f"127.0.0.1:{made.database_port}, prod has {made.prod_mb:.0f} MB"
     yield (
         "admin",

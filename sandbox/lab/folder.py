@@ -53,8 +53,13 @@ class Folder:
 
     @property
     def erp_log(self) -> Path:
-        """What the stand-in ERP logs."""
+        """What the ERP logs."""
         return self.path / "erp.log"
+
+    @property
+    def dolibarr(self) -> Path:
+        """The copy of a real Dolibarr, in a lab that has one."""
+        return self.path / "dolibarr"
 
     @property
     def credentials(self) -> Path:

@@ -25,26 +25,29 @@ class LabReport:
     seconds: float
     already_running: bool  # nothing had to be started
     made: bool  # there was no lab before
+    erp: str  # what is served: the stand-in, or Dolibarr and its version
     credentials: Path | None  # the file that the lab wrote; None when a person's own was left alone
 
 
-def up(root: Path, *, size: int | None = None, say: Say) -> LabReport:
+def up(root: Path, *, size: int | None = None, dolibarr: Path | None = None, say: Say) -> LabReport:
     """Make the lab under `root`, or start what of it does not run; safe to call again at any time.
 
     Args:
         root: the project's root; everything is in its folder `.lab`.
         size: megabytes of prod's database; None keeps what is there, else 20.
+        dolibarr: a Dolibarr source folder to install and serve; None keeps what is there, else the stand-in.
         say: told what is being done, a line at a time.
 
     Raises:
-        UsageError: the lab's packages are missing, or the lab there has another size.
+        UsageError: the lab's packages or PHP are missing, the lab there has another size or another ERP, or
+            `dolibarr` is none.
         Failed: PostgreSQL or the ERP does not start.
         Busy: another run holds the lab.
     """
     _require_extra()
     from sandbox.lab.power import switch_on  # noqa: PLC0415  # needs the extra
 
-    return switch_on(root, size, say)
+    return switch_on(root, size, dolibarr, say)
 
 
 def down(root: Path, *, say: Say) -> bool:

@@ -1,39 +1,39 @@
-"""How a lab is made, started and stopped, step by step; `life` is its face."""
+"""How a lab is started and stopped, step by step; `life` is its face, `making` makes a new one."""
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 from sandbox.errors import UsageError
-from sandbox.lab import access, documents
+from sandbox.lab import access
 from sandbox.lab.folder import Folder, Say, write_private
 from sandbox.lab.life import DEFAULT_SIZE, LabReport
-from sandbox.lab.seed import LARGEST, SMALLEST, Secrets, age, seed
-from sandbox.lab.server import SUPERUSER, Server, programs
+from sandbox.lab.making import MARK, erp_of, make, server_of
+from sandbox.lab.real.served import Served
+from sandbox.lab.real.source import Source
+from sandbox.lab.seed import LARGEST, SMALLEST
+from sandbox.lab.server import programs
 from sandbox.lab.standin import StandIn
 
-_MARK = "# Written by inv lab.up for the lab; remove this line to keep your own values here."
 
-
-def switch_on(root: Path, size: int | None, say: Say) -> LabReport:
+def switch_on(root: Path, size: int | None, dolibarr: Path | None, say: Say) -> LabReport:
     """What `life.up` promises."""
     began = time.monotonic()
     folder = Folder(root)
     if size is not None and not SMALLEST <= size <= LARGEST:
         raise UsageError(f"a lab's size is {SMALLEST} to {LARGEST} megabytes, not {size}", "change --size")
+    source = None if dolibarr is None else Source.at(dolibarr)
     folder.make()
     with folder.lock(say):
         state = folder.state()
         made = not state
         if state:
-            _refuse_resize(folder, state, size)
+            _refuse_change(folder, state, size, source)
             running = _start(folder, state, say)
         else:
-            state = _make(folder, size or DEFAULT_SIZE, say)
+            state = make(folder, size or DEFAULT_SIZE, source, say)
             running = False
         megabytes = access.size_in_megabytes(folder.passwords, state["database_port"], access.PROD)
         credentials = _hand_out_credentials(folder, say)
@@ -46,6 +46,7 @@ def switch_on(root: Path, size: int | None, say: Say) -> LabReport:
         already_running=running,
         made=made,
         credentials=credentials,
+        erp=f"Dolibarr {state['dolibarr']['version']}" if "dolibarr" in state else "stand-in for Dolibarr 23",
     )
 
 
@@ -53,8 +54,9 @@ def switch_off(root: Path, say: Say) -> bool:
     """What `life.down` promises."""
     folder = Folder(root)
     with folder.lock(say):
-        erp = StandIn(folder).stop(_readable(folder))
-        database = _server(folder).stop()
+        # each is asked: the state that tells which of them runs may be spoilt
+        erp = any([kind(folder).stop(_readable(folder)) for kind in (StandIn, Served)])
+        database = server_of(folder).stop()
     if erp or database:
         say(f"stopped the lab; its data stays in {folder.path}")
     return erp or database
@@ -68,55 +70,20 @@ def _readable(folder: Folder) -> dict[str, Any]:
         return {}
 
 
-def _server(folder: Folder) -> Server:
-    return Server(folder.data, folder.postgres_log)
-
-
-def _refuse_resize(folder: Folder, state: dict[str, Any], size: int | None) -> None:
+def _refuse_change(folder: Folder, state: dict[str, Any], size: int | None, source: Source | None) -> None:
+    anew = f"to make it anew: inv lab.down, remove {folder.path}, then run this again"
     if size is not None and size != state["size"]:
+        raise UsageError(f"the lab in {folder.path} has size {state['size']}, not {size}", anew)
+    has = state.get("dolibarr", {}).get("path")
+    if source is not None and str(source.htdocs) != has:
         raise UsageError(
-            f"the lab in {folder.path} has size {state['size']}, not {size}",
-            f"to make it anew: inv lab.down, remove {folder.path}, inv lab.up --size {size}",
+            f"the lab in {folder.path} serves {has or 'the stand-in'}, not {source.htdocs}", anew
         )
-
-
-def _make(folder: Folder, size: int, say: Say) -> dict[str, Any]:
-    """Make everything from nothing; `lab.json` comes last, so a cut-off run is started over."""
-    server = _server(folder)
-    StandIn(folder).stop({})
-    server.stop()
-    for leftover in (folder.data, folder.path / "prod", folder.path / "sandbox"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    say("making a PostgreSQL server")
-    access.write_passwords(folder.passwords)
-    server.make(access.password_of(folder.passwords, SUPERUSER))
-    port = server.start(None)
-    access.create_roles(folder.passwords, port)
-    say(f"filling prod with about {size} MB of business")
-    given = Secrets.fresh()
-    seed(folder.passwords, port, size, given)
-    access.open_to_reader(folder.passwords, port)
-    files = documents.make_prod(folder.documents("prod"), folder.passwords, port, size)
-    say(f"copying it, with {files} documents, to a sandbox that is out of date")
-    access.copy_to_sandbox(folder.passwords, port)
-    age(folder.passwords, port)
-    documents.copy_to_sandbox(folder.documents("prod"), folder.documents("sandbox"))
-    state: dict[str, Any] = {
-        "size": size,
-        "database_port": port,
-        "programs": str(programs()),
-        "instances": {"prod": given.instance, "sandbox": secrets.token_hex(16)},
-    }
-    write_private(folder.credentials, _credentials(given.password))
-    say("starting the ERP of the sandbox")
-    state |= StandIn(folder).start(state)
-    folder.write_state(state)
-    return state
 
 
 def _start(folder: Folder, state: dict[str, Any], say: Say) -> bool:
     """Start what does not run and bring `state` up to date; True when everything ran."""
-    server, erp = _server(folder), StandIn(folder)
+    server, erp = server_of(folder), erp_of(folder, state)
     running = True
     port = server.port()
     if port is None:
@@ -135,17 +102,13 @@ def _start(folder: Folder, state: dict[str, Any], say: Say) -> bool:
     return running
 
 
-def _credentials(password: str) -> str:
-    return f"{_MARK}\nDOLIBARR_ADMIN_LOGIN=admin\nDOLIBARR_ADMIN_PASSWORD={password}\n"
-
-
 def _hand_out_credentials(folder: Folder, say: Say) -> Path | None:
     """Write the file that provision reads, unless a person keeps an own one there."""
     path = folder.root.resolve() / "test" / ".env.sandbox"
     wanted = folder.credentials.read_text(encoding="utf-8")
     if path.exists():
         found = path.read_text(encoding="utf-8")
-        if not found.startswith(_MARK):
+        if not found.startswith(MARK):
             say(f"{path} is yours and was left alone; the lab's own login is in {folder.credentials}")
             return None
         if found == wanted and path.stat().st_mode & 0o077 == 0:

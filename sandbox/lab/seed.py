@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import psycopg
+
 from sandbox.lab.access import PROD, SANDBOX, connected
 from sandbox.lab.erp.secret import encrypt, hash_password
 
@@ -33,20 +35,25 @@ class Secrets:
 def seed(passwords: Path, port: int, megabytes: int, given: Secrets) -> None:
     """Fill prod's empty database with about `megabytes` of data, in one transaction."""
     with connected(passwords, port, PROD, PROD) as session:
-        session.execute(_script("schema"))
-        session.execute(_script("settings"))
-        session.execute(
-            "SELECT set_config('lab.invoices', %s, true)", [str(round((megabytes - _EMPTY) / _INVOICE))]
-        )
-        session.execute(_script("business"))
-        hashed = hash_password(given.password)
-        session.execute("UPDATE llx_user SET pass_crypted = %s WHERE login = 'admin'", [hashed])
-        hashed = hash_password(secrets.token_urlsafe(16))  # nobody knows the others' password
-        session.execute("UPDATE llx_user SET pass_crypted = %s WHERE login <> 'admin'", [hashed])
-        for login, key in zip(_ROBOTS, _keys(given.instance), strict=True):
-            session.execute("UPDATE llx_user SET api_key = %s WHERE login = %s", [key, login])
+        make_business(session, megabytes, given)
         session.execute(_script("keys"))
         session.execute("ANALYZE")
+
+
+def make_business(session: psycopg.Connection, megabytes: int, given: Secrets) -> None:
+    """Make the tables, without their keys, and all that is in them; in the first schema of the search path."""
+    session.execute(_script("schema"))
+    session.execute(_script("settings"))
+    session.execute(
+        "SELECT set_config('lab.invoices', %s, true)", [str(round((megabytes - _EMPTY) / _INVOICE))]
+    )
+    session.execute(_script("business"))
+    hashed = hash_password(given.password)
+    session.execute("UPDATE llx_user SET pass_crypted = %s WHERE login = 'admin'", [hashed])
+    hashed = hash_password(secrets.token_urlsafe(16))  # nobody knows the others' password
+    session.execute("UPDATE llx_user SET pass_crypted = %s WHERE login <> 'admin'", [hashed])
+    for login, key in zip(_ROBOTS, _keys(given.instance), strict=True):
+        session.execute("UPDATE llx_user SET api_key = %s WHERE login = %s", [key, login])
 
 
 def age(passwords: Path, port: int) -> None:

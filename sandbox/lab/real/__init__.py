@@ -1,0 +1,1 @@
+"""A lab on a real Dolibarr: a folder that the user has, installed and served under PHP."""
