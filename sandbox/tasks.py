@@ -125,7 +125,7 @@ def collection(name: str = "sandbox", **defaults: Any) -> Collection:
 @sandbox_task(
     name="up",
     help={
-        "size": "About this many megabytes of prod database; 20 for a new lab.",
+        "size": "About this many megabytes in prod; a new lab has 20.",
         "dolibarr": "A Dolibarr source folder to serve; it is copied.",
         "json": JSON,
     },

@@ -55,7 +55,8 @@ def switch_off(root: Path, say: Say) -> bool:
     folder = Folder(root)
     with folder.lock(say):
         # each is asked: the state that tells which of them runs may be spoilt
-        erp = any([kind(folder).stop(_readable(folder)) for kind in (StandIn, Served)])
+        stopped = [kind(folder).stop(_readable(folder)) for kind in (StandIn, Served)]
+        erp = any(stopped)
         database = server_of(folder).stop()
     if erp or database:
         say(f"stopped the lab; its data stays in {folder.path}")

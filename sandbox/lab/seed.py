@@ -41,7 +41,7 @@ def seed(passwords: Path, port: int, megabytes: int, given: Secrets) -> None:
 
 
 def make_business(session: psycopg.Connection, megabytes: int, given: Secrets) -> None:
-    """Make the tables, without their keys, and all that is in them; in the first schema of the search path."""
+    """Make the tables, without their keys, and fill them; in the first schema of the search path."""
     session.execute(_script("schema"))
     session.execute(_script("settings"))
     session.execute(

@@ -12,7 +12,7 @@ from sandbox.lab.folder import write_private
 def write_conf(  # noqa: PLR0913  # each is one thing that Dolibarr asks for
     htdocs: Path, *, url: str, documents: Path, passwords: Path, port: int, role: str, instance: str
 ) -> None:
-    """Write conf/conf.php, mode 600: it holds the database password of `role`, which is its database's name too."""
+    """Write conf/conf.php, mode 600: it holds the password of `role`, whose database has its name."""
     values = {
         "dolibarr_main_url_root": url,
         "dolibarr_main_document_root": str(htdocs),

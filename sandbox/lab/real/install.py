@@ -18,8 +18,8 @@ ADMIN = "admin"
 _HERE = Path(__file__).parent
 # those that the default agent rights need, and those through which a prod reaches the outside world
 _MODULES = (
-    "modUser modSociete modApi modProduct modService modPropale modCommande modFacture modFournisseur modBanque "
-    "modAgenda modECM modCron modWebhook modNotification modMailing modEmailCollector modStripe modOauth"
+    "modUser modSociete modApi modProduct modService modPropale modCommande modFacture modFournisseur "
+    "modBanque modAgenda modECM modCron modWebhook modNotification modMailing modEmailCollector modStripe modOauth"
 )
 
 
