@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sandbox import envfile
+from sandbox.dolibarr import browser
+from sandbox.dolibarr.trail import Trail
 from sandbox.errors import ExitCode, Refused
 from tests.provision.desk import Desk, bytes_kept
 from tests.provision.proxy import Answered, Asked, Proxy
@@ -40,19 +43,19 @@ def test_what_is_kept_of_a_failure_holds_no_secret(desk: Desk, proxy: Proxy, for
         assert secret not in "".join(desk.said) + str(error)
 
 
-def test_the_picture_of_a_failure_shows_no_key(desk: Desk, proxy: Proxy, agent: str) -> None:
+def test_the_picture_of_a_failure_shows_no_key(tmp_path: Path) -> None:
     """Two pages that differ only in the secrets they show must give the same picture."""
-    pictures = []
-    for number in range(2):
-        secret = f"Secret{number}" * 6
-        page = f"""<!doctype html><body><div id="id-top"></div><input value="{secret}"><p>key {secret}</p>
-          <span class="clipboardCP"><span class="clipboardCPValue">plain words {number}</span></span>"""
-        proxy.after = lambda asked, answered, page=page: (  # type: ignore[misc]
-            Answered(body=page.encode()) if asked.path == "/user/list.php" else answered
-        )
-        desk.failing(agent, url=proxy.url)
-        pictures.append((desk.kept()[-1] / "page.png").read_bytes())
-    assert pictures[0] == pictures[1]
+    with browser.window("http://127.0.0.1:9", None, 10, headless=True) as window:
+        for number in range(2):
+            secret = f"Secret{number}" * 6
+            window.page.set_content(
+                f"""<div id="id-top"></div><input value="{secret}"><textarea>{secret}</textarea>
+                <p>key {secret}</p>
+                <span class="clipboardCP"><span class="clipboardCPValue">plain words {number}</span></span>"""
+            )
+            Trail().keep(tmp_path, window.page, "a failure")
+    first, second = (path.read_bytes() for path in sorted(tmp_path.glob("*/page.png")))
+    assert first == second
 
 
 def test_another_host_is_never_asked(desk: Desk, proxy: Proxy, agent: str) -> None:
