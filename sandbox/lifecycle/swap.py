@@ -212,8 +212,15 @@ def others(engine: Engine, runner: Runner, name: str) -> list[str]:
 
 
 def drop(name: str) -> str:
-    """SQL: remove a database and whoever is on it."""
-    return f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE);\n"
+    """SQL: remove a database and whoever is on it.
+
+    Not `WITH (FORCE)`: that is refused while autovacuum is there, which passes for a superuser's session;
+    a plain drop ends autovacuum by itself. It may still meet a client that slipped in, so it has two tries.
+    """
+    end = end_sessions(f"datname = {literal(name)}", 1.0)
+    gone = f"DROP DATABASE IF EXISTS {identifier(name)};\n"
+    first = f"\\unset ON_ERROR_STOP\n{end}{gone}\\set ON_ERROR_STOP 1\n"
+    return f"SET client_min_messages = warning;\n{first}{end}{gone}"
 
 
 def muted(sql: str, role: str) -> str:
