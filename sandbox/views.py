@@ -12,9 +12,9 @@ from sandbox.console import Row, plural, size
 if TYPE_CHECKING:
     from sandbox.lab.life import LabReport
     from sandbox.lifecycle.provision import ProvisionReport
-    from sandbox.lifecycle.recover import RecoverReport
     from sandbox.lifecycle.refresh import RefreshReport
     from sandbox.lifecycle.relink import RelinkReport
+    from sandbox.lifecycle.repair import RecoverReport
     from sandbox.lifecycle.status import FileState, Status
 
 
