@@ -189,9 +189,10 @@ def failure(access: Access, result: Result, doing: str) -> SandboxError:
     if fatal and not _NOT_YET.search(fatal["why"]) and re.search(_CONNECTING, text):
         return UsageError(f"{access.label}: {fatal['why']}", f"check {access.setting}")
     if re.search(rf"{_CONNECTING}|could not (?:connect|translate)|timeout expired", text):
-        reason = _last(text).rpartition("failed: ")[2]
+        reason = re.search(r"failed: (.+)", text)
         return Unreachable(
-            f"{access.label} does not answer: {reason}", f"start the server, or check {access.setting}"
+            f"{access.label} does not answer: {reason[1] if reason else _last(text)}",
+            f"start the server, or check {access.setting}",
         )
     return Failed(f"{doing} failed ({result.exited}): {complaint(text) or 'no message'}")
 

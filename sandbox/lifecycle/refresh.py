@@ -113,7 +113,7 @@ def _put_back(
         report = repair.put_back(engine, runner, page)
     except SandboxError as second:
         raise Interrupted(
-            f"{_first(error)}; and putting it back failed: {second.what}", "run: inv recover"
+            f"{_first(error)}; and putting it back failed: {second.what}", "inv recover"
         ) from error
     book.clear()
     return report.outcome == "rolled forward"
