@@ -14,12 +14,14 @@ from sandbox.lab.folder import Folder
 from sandbox.lab.life import down, up
 from sandbox.lab.server import SUPERUSER
 
+pytest_plugins = ("tests.conformance",)
+
 
 @pytest.fixture(scope="session")
-def lab_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def lab_root(tmp_path_factory: pytest.TempPathFactory, dolibarr: Path | None) -> Iterator[Path]:
     """The root of a running lab that all tests share."""
     root = tmp_path_factory.mktemp("lab")
-    up(root, say=print)
+    up(root, dolibarr=dolibarr, say=print)
     yield root
     down(root, say=print)
 

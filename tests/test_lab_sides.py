@@ -43,7 +43,6 @@ TABLES = (
     "llx_actioncomm",
     "llx_ecm_files",
     "llx_cronjob",
-    "llx_webhook_target",
     "llx_emailcollector_emailcollector",
     "llx_oauth_token",
     "llx_notify_def",

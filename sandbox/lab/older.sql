@@ -8,5 +8,5 @@ UPDATE llx_societe SET note_private = 'modifié pendant un essai' WHERE rowid <=
 UPDATE llx_const SET value = 'Arcodange Distribution (old sandbox)' WHERE name = 'MAIN_INFO_SOCIETE_NOM';
 -- the two robots of prod never were users of this sandbox
 UPDATE llx_user SET api_key = NULL;
--- a real Dolibarr calls this when somebody provisions the sandbox before any refresh: nobody listens there
-UPDATE llx_webhook_target SET url = 'http://127.0.0.1:9/dolibarr';
+-- a real Dolibarr calls prod's webhook whatever its status (16), and undoes the change when nobody answers
+DELETE FROM llx_webhook_target;

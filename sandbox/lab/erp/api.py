@@ -101,6 +101,12 @@ def who_am_i() -> Response:
     return answer({**found, "pass_crypted": None, "rights": rights_tree(person) if wanted else {}})
 
 
+@routes.get(f"{ROOT}/users/<string:_text>")
+def no_number(_text: str) -> Response:
+    """An address whose number is none."""
+    raise ApiError(400, "invalid value specified for `id`")
+
+
 @routes.route(f"{ROOT}/<path:_rest>", methods=["GET", "POST", "PUT", "DELETE"])
 def nothing(_rest: str) -> Response:
     """What Dolibarr does and the stand-in does not: said openly, not disguised as an answer of Dolibarr's."""

@@ -18,7 +18,6 @@ from sandbox.lab.erp.rest import (
     as_php,
     body,
     caller,
-    listed,
     require,
     whole,
     window,
@@ -46,7 +45,7 @@ def several() -> Response:
     require("facture", "lire")
     wanted, values = conditions(_FILTERS)
     query = _FIELDS + b"WHERE " + wanted + b"ORDER BY rowid LIMIT %s OFFSET %s"
-    return listed(rows(query, *values, *window()), "No invoice found")
+    return answer([as_php(row) for row in rows(query, *values, *window())])
 
 
 @routes.get(f"{ROOT}/invoices/<int:number>")
@@ -66,10 +65,11 @@ def add() -> Response:
     given = body()
     if not given.get("socid"):
         raise ApiError(400, "socid field missing")
+    socid = int(given["socid"]) if str(given["socid"]).isdigit() else 0  # which is nobody, as in PHP
     seconds = whole(given, "date")
     day = datetime.fromtimestamp(seconds, UTC) if seconds else datetime.now(UTC)
     values = [
-        *(given.get("ref_client"), whole(given, "type"), whole(given, "socid")),
+        *(given.get("ref_client"), whole(given, "type"), socid),
         *(day.date(), caller().id, given.get("note_private")),
     ]
     try:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from sandbox.lab.erp.database import one, rows
 from sandbox.lab.erp.filters import conditions
-from sandbox.lab.erp.rest import ROOT, ApiError, answer, as_php, listed, require, window
+from sandbox.lab.erp.rest import ROOT, ApiError, answer, as_php, require, window
 
 routes = Blueprint("products", __name__)
 _FIELDS = b"""SELECT rowid AS id, entity, ref, label, description, price, price_ttc, tva_tx,
@@ -21,7 +21,7 @@ def several() -> Response:
     require("produit", "lire")
     wanted, values = conditions(_FILTERS)
     query = _FIELDS + b"WHERE " + wanted + b"ORDER BY ref LIMIT %s OFFSET %s"
-    return listed(rows(query, *values, *window()), "No product found")
+    return answer([as_php(row) for row in rows(query, *values, *window())])
 
 
 @routes.get(f"{ROOT}/products/<int:number>")

@@ -32,15 +32,18 @@ def conditions(columns: Mapping[str, bytes]) -> tuple[bytes, list[str]]:
         columns: what may be filtered: a name and the column's SQL.
 
     Raises:
-        ApiError: 400, it is not understood. Conditions can be joined by `and` alone.
+        ApiError: 400, it is not understood (conditions can be joined by `and` alone); 503, no such column.
     """
     text = request.args.get("sqlfilters", "")
     if not text:
         return b"true ", []
     found = _CONDITION.findall(text)
     rest = re.sub(r"[\s()]|\band\b", "", _CONDITION.sub("", text))
-    if not found or rest or any(name not in columns for name, _, _ in found):
+    if not found or rest:
         raise ApiError(400, f"Error when validating parameter sqlfilters -> {text}")
+    for name, _, _ in found:
+        if name not in columns:
+            raise ApiError(503, f"Error when retrieving: column t.{name} does not exist")
     parts = [
         columns[name] + (b"::text" if operator in _TEXTUAL else b"") + _OPERATORS[operator] + b"%s"
         for name, operator, _ in found

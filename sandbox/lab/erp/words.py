@@ -9,7 +9,7 @@ from sandbox.lab.erp.constants import constants
 from sandbox.lab.erp.database import one
 
 _WORDS = {
-    "login": ("Login", "Identifiant", "Anmeldung"),
+    "login": ("Login", "Identifiant", "Benutzername"),
     "password": ("Password", "Mot de passe", "Passwort"),
     "connect": ("Login", "Se connecter", "Anmelden"),
     "bad_password": (

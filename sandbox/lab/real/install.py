@@ -19,7 +19,8 @@ _HERE = Path(__file__).parent
 # those that the default agent rights need, and those through which a prod reaches the outside world
 _MODULES = (
     "modUser modSociete modApi modProduct modService modPropale modCommande modFacture modFournisseur "
-    "modBanque modAgenda modECM modCron modWebhook modNotification modMailing modEmailCollector modStripe modOauth"
+    "modBanque modAgenda modECM modCron modWebhook modNotification modMailing modEmailCollector modStripe "
+    "modOauth"
 )
 
 

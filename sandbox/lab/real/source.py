@@ -34,7 +34,7 @@ class Source:
             if (htdocs / "filefunc.inc.php").is_file() and (htdocs / "install/step5.php").is_file():
                 return cls(htdocs, _version(htdocs))
         raise UsageError(
-            f"{place} is no Dolibarr: filefunc.inc.php and install/step5.php are not in it, nor in its htdocs",
+            f"{place} is no Dolibarr: it lacks filefunc.inc.php or install/step5.php, and so does its htdocs",
             "give the folder of Dolibarr's sources: inv lab.up --dolibarr PATH",
         )
 
