@@ -93,9 +93,9 @@ INSERT INTO llx_emailcollector_emailcollector (host, login, status) VALUES ('ima
 """
 
 
-@pytest.fixture
-def world(lab_root: Path, tmp_path: Path) -> Iterator[World]:
-    made = World(lab_root, tmp_path).make(prods=SCHEMA + PRODS + TABLES)
+@pytest.fixture(scope="module")
+def shared(lab_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(lab_root, tmp_path_factory.mktemp("loud")).make(prods=SCHEMA + PRODS + TABLES)
     with made.session(made.prod) as session:
         for name, (loud, _) in LOUD.items():
             for entity in (1, 2):
@@ -110,6 +110,12 @@ def world(lab_root: Path, tmp_path: Path) -> Iterator[World]:
         )
     yield made
     made.drop()
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    shared.overlay = {}
+    return shared
 
 
 def constants(world: World) -> dict[tuple[str, int], str]:
@@ -172,6 +178,7 @@ def test_keys_go_even_when_nothing_else_is_muted(world: World) -> None:
     world.rows(world.prod, "INSERT INTO llx_const (name, value) VALUES ('API_IN_TOKEN_TABLE', '1')")
     world.refresh(db_only=True)
     assert world.rows(world.sandbox, "SELECT count(*) FROM llx_oauth_token") == [(0,)]
+    world.rows(world.prod, "DELETE FROM llx_const WHERE name = 'API_IN_TOKEN_TABLE'")
 
 
 @pytest.mark.parametrize("strategy", ["swap", "in-place"])
@@ -180,11 +187,13 @@ def test_a_rule_that_fails_stops_the_refresh_before_the_copy_is_visible(world: W
     world.fill(
         world.prod,
         "lab_superuser",
-        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not allowed'; END $$;"
-        "CREATE TRIGGER no BEFORE DELETE ON llx_webhook_target FOR EACH ROW EXECUTE FUNCTION no();",
+        "CREATE OR REPLACE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'not allowed'; END $$; CREATE OR REPLACE TRIGGER no"
+        " BEFORE DELETE ON llx_webhook_target FOR EACH ROW EXECUTE FUNCTION no();",
     )
     before = world.dump(world.sandbox)
     with pytest.raises(Failed, match="not allowed"):
         world.refresh()
     assert world.dump(world.sandbox) == before
     assert world.leftovers() == []
+    world.rows(world.prod, "DROP TRIGGER no ON llx_webhook_target")
