@@ -238,7 +238,8 @@ def look(settings: Settings) -> Look:
     state = settings.files.state
     who = active(state)
     cut = None if who else left(state)
-    return Look(asdict(who) if who else None, asdict(cut) if cut else None, _read(state / LAST))
+    told = {"run": cut.run, **asdict(cut)} if cut else None
+    return Look(asdict(who) if who else None, told, _read(state / LAST))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
