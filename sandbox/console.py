@@ -32,6 +32,10 @@ STAGES = {
     "neutralize": "muting the copy",
     "swap": "swapping old and new",
     "clean": "clearing away the old",
+    "clear": "clearing the way",
+    "keep": "copying the sandbox",
+    "shelve": "putting the copy on the shelf",
+    "back": "copying the checkpoint",
 }
 _PLAIN_EVERY = 5.0  # seconds between two plain lines of one stage
 
@@ -177,3 +181,11 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     raise AssertionError
+
+
+def age(seconds: float) -> str:
+    """A time as people tell it: `40 s`, `12 min`, `5 h`, `3 days`."""
+    for unit, limit, length in ((" s", 100, 1), (" min", 100, 60), (" h", 48, 3600)):
+        if seconds / length < limit:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{seconds / 86400:.0f} days"

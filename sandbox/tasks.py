@@ -15,6 +15,7 @@ from invoke.collection import Collection
 from invoke.tasks import task
 
 from sandbox import views
+from sandbox.errors import UsageError
 from sandbox.executor import inherits
 from sandbox.session import SandboxTask, Session, bind, checked_name, exit_with
 from sandbox.settings import project_root
@@ -23,6 +24,10 @@ JSON = "Print one JSON document on stdout, for programs."
 YES = "Consent to losing what the sandbox holds now."
 DB_ONLY = "Leave the documents folder as it is."
 HEADLESS = "Show no browser window; needs the credentials file."
+# Invoke cannot take an optional positional: one with a default is never filled, one without is demanded,
+# and either would swallow the next task's name or a core flag such as --dry (Invoke issue 1084)
+NAME = "Which checkpoint; always as a flag: Invoke takes a bare word for the next task."
+BASELINE = "baseline"
 
 # long flags alone: `-h` must stay Invoke's help, and nothing destructive hides behind one letter
 sandbox_task = partial(task, klass=SandboxTask, positional=[], auto_shortflags=False)
@@ -67,12 +72,62 @@ def relink_env(s: Session, json: bool = False) -> None:  # noqa: ARG001
     s.console.show(report, views.relink(report), "relinked")
 
 
+@sandbox_task(help={"name": NAME, "json": JSON})
+def save(s: Session, name: str = BASELINE, json: bool = False) -> None:  # noqa: ARG001
+    """Save database and documents as a checkpoint to rewind to."""
+    from sandbox.lifecycle.checkpoint import save as run
+
+    with s.console.progress() as progress:
+        report = run(s.settings, s.context, name, progress)
+    s.console.show(report, views.save(report), f"saved {name}")
+
+
+@sandbox_task(help={"name": NAME, "yes": "Consent to losing all that happened since then.", "json": JSON})
+def rewind(s: Session, name: str = BASELINE, yes: bool = False, json: bool = False) -> None:  # noqa: ARG001
+    """Put the sandbox back to a checkpoint; the key stays as it was then."""
+    from sandbox.lifecycle.rewind import rewind as run
+
+    with s.console.progress() as progress:
+        report = run(s.settings, s.context, name, yes=yes, progress=progress)
+    s.console.show(report, views.rewind(report), f"rewound to {name}")
+    exit_with(report.exit_code)
+
+
+@sandbox_task(help={"json": JSON})
+def checkpoints(s: Session, json: bool = False) -> None:  # noqa: ARG001
+    """List the checkpoints with their sizes and ages; changes nothing."""
+    from sandbox.lifecycle.checkpoints import listed
+
+    report = listed(s.settings, s.context)
+    s.console.show(report, views.checkpoints(report), f"checkpoints of {report.sandbox}")
+
+
+@sandbox_task(help={"name": NAME, "json": JSON})
+def forget(s: Session, name: str = "", json: bool = False) -> None:  # noqa: ARG001
+    """Remove a checkpoint; the sandbox itself is not touched."""
+    from sandbox.lifecycle.checkpoints import forget as run
+
+    report = run(s.settings, s.context, name)
+    s.console.show(report, views.forget(report), f"forgot {name}")
+
+
 @sandbox_task(
     pre=[inherits(refresh, "yes", "db_only"), inherits(provision, "headless"), inherits(relink_env)],
-    help={"yes": YES, "db_only": DB_ONLY, "headless": HEADLESS},
+    help={
+        "yes": YES,
+        "db_only": DB_ONLY,
+        "headless": HEADLESS,
+        "save": "End by saving the checkpoint baseline, to rewind to.",
+    },
 )
-def reset(s: Session, yes: bool = False, db_only: bool = False, headless: bool = False) -> None:  # noqa: ARG001
-    """Refresh, provision and relink: a dirty sandbox in, a clean and armed one out."""
+def reset(
+    s: Session,
+    yes: bool = False,  # noqa: ARG001
+    db_only: bool = False,  # noqa: ARG001
+    headless: bool = False,  # noqa: ARG001
+    save: bool = True,
+) -> None:
+    """Refresh, provision, relink, save: a dirty sandbox in, a clean and armed one out."""
     from sandbox.lifecycle.status import observe
 
     if s.dry:
@@ -81,6 +136,20 @@ def reset(s: Session, yes: bool = False, db_only: bool = False, headless: bool =
     seen = observe(s.settings)
     s.console.show(seen, views.status(seen), f"{seen.sandbox}  {seen.url}")
     exit_with(seen.exit_code)
+    if save:
+        _save_baseline(s)
+
+
+def _save_baseline(s: Session) -> None:
+    """Save what was made, to rewind to; where that cannot be, the reset is none the less done."""
+    from sandbox.lifecycle.checkpoint import save as run
+
+    try:
+        report = run(s.settings, s.context, BASELINE)
+    except UsageError as error:
+        s.console.say(f"no checkpoint was saved: {error}")
+        return
+    s.console.show(report, views.save(report), f"saved {BASELINE}")
 
 
 @sandbox_task(help={"json": JSON})
@@ -103,7 +172,19 @@ def skill(s: Session, into: str = "") -> None:
         print(text(), end="")  # noqa: T201
 
 
-TASKS = (status, refresh, provision, relink_env, reset, recover, skill)
+TASKS = (
+    status,
+    refresh,
+    provision,
+    relink_env,
+    reset,
+    save,
+    rewind,
+    checkpoints,
+    forget,
+    recover,
+    skill,
+)
 
 
 def collection(name: str = "sandbox", **defaults: Any) -> Collection:

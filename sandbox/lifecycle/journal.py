@@ -46,7 +46,7 @@ class Journal:
     """What a run is about to do, written before it does it."""
 
     holder: Holder
-    strategy: str  # swap, in-place or script
+    strategy: str  # swap, in-place or script; of checkpoints: save, rewind or forget
     phase: str
     database: str = ""  # name@host:port of the sandbox's
     next: str = ""
@@ -54,6 +54,8 @@ class Journal:
     documents: str = ""  # the live folder, when this run replaces it
     beside: bool = True  # its copy is made next to it, not inside it
     paused: bool = False  # the application is, or is about to be, paused; it ran before
+    oid: int = 0  # the database that a rewind is to replace
+    checkpoint: str = ""  # the name of the one that is saved, rewound to or forgotten
 
     @property
     def run(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from sandbox import documents
 from sandbox.engines import Engine
 from sandbox.errors import Failed, UsageError
-from sandbox.lifecycle import swap
+from sandbox.lifecycle import swap, tidy
 from sandbox.lifecycle.journal import Journal
 from sandbox.lifecycle.observe import Neighbour, ask, constants
 from sandbox.lifecycle.plan import claimant
@@ -23,6 +23,7 @@ from sandbox.postgres import APPLICATION, Access, failure, identifier, literal
 from sandbox.settings import Side
 from sandbox.shell import Result, Runner, change, is_dry, observe
 
+_SWAPPING, _SHELVING = ("swap", "rewind"), ("save", "forget")  # strategies
 _GONE_WITHIN = 5.0  # seconds, for the sessions of a dead run
 
 
@@ -86,11 +87,13 @@ def put_back(engine: Engine, runner: Runner, page: Journal) -> RecoverReport:
     if page.strategy == "script":
         return RecoverReport(True, page.run, "cleared", ("your script was cut off; run it again",))
     _end_sessions(repair)
+    if page.strategy in _SHELVING:
+        return _shelve(repair)
     names = swap.Names(repair.access.database.name, page.next, page.old)
-    if page.strategy == "swap":
+    if page.strategy in _SWAPPING:
         _live_back(repair, names)
     committed = _committed(repair)
-    if page.strategy == "swap":
+    if page.strategy in _SWAPPING:
         _drop(repair, names.old if committed else names.next)
     if page.documents:
         _documents(repair, committed=committed)
@@ -100,18 +103,28 @@ def put_back(engine: Engine, runner: Runner, page: Journal) -> RecoverReport:
     return RecoverReport(True, page.run, outcome, tuple(repair.actions))
 
 
+def _shelve(repair: _Repair) -> RecoverReport:
+    """Remove half a checkpoint, or what a whole one replaced."""
+    page = repair.page
+    found = tidy.tidy(repair.engine, repair.runner, page)
+    whole = [one.run for one in found.shelf.checkpoints if one.name == page.checkpoint]
+    done = page.run in whole if page.strategy == "save" else not whole
+    outcome = "rolled forward" if done else "rolled back"
+    return RecoverReport(True, page.run, outcome, (*repair.actions, *found.actions))
+
+
 def _end_sessions(repair: _Repair) -> None:
     """End the run's sessions on both servers; prod's only hold a snapshot, but they hold it."""
     name = literal(f"{APPLICATION}/{repair.page.run}")
     ours = f"application_name = {name} OR application_name LIKE {name} || ' %'"
-    access = repair.access.maintenance if repair.page.strategy == "swap" else repair.access
+    access = repair.access if repair.page.strategy == "in-place" else repair.access.maintenance
     end = swap.end_sessions(ours, _GONE_WITHIN)
     repair.sql(access, end, "ended its sessions")
     with suppress(UsageError):
-        prod = repair.engine.access(repair.engine.settings.prod)
-        change(
-            repair.runner, repair.engine.database_command(repair.engine.settings.prod, prod.psql(end).text())
-        )
+        prod = repair.engine.settings.prod
+        text = repair.engine.access(prod).psql(end).text()
+        if repair.page.strategy in ("swap", "in-place"):
+            change(repair.runner, repair.engine.database_command(prod, text))
     deadline = time.monotonic() + _GONE_WITHIN
     still = (
         "SELECT json_build_object('left', count(*)) FROM pg_stat_activity"
@@ -151,6 +164,15 @@ def _live_back(repair: _Repair, names: swap.Names) -> None:
 
 def _committed(repair: _Repair) -> bool:
     """Whether the live database is the one that the run made."""
+    page = repair.page
+    owner = claimant(Neighbour(page.old, _present(repair).get(page.old)))
+    if owner is not None and owner.run == page.run:
+        return True  # one transaction gave both databases their names, and the old one its claim
+    if page.oid:
+        name = literal(repair.access.database.name)
+        script = f"SELECT json_build_object('oid', oid::bigint) FROM pg_database WHERE datname = {name};"
+        told = ask(repair.engine, repair.runner, repair.side, repair.access.maintenance, script)
+        return bool(told["oid"] != page.oid)
     return constants(repair.engine, repair.runner).get("mark") == repair.page.run
 
 

@@ -1,0 +1,122 @@
+"""What the steps of save, rewind and forget share: the journal, the commands, and what undoes a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.engines import Engine, engine_for
+from sandbox.errors import Failed, Interrupted, SandboxError
+from sandbox.lifecycle import checks, journal, recover, repair
+from sandbox.lifecycle.interrupt import Interrupt, interruptible
+from sandbox.lifecycle.progress import Progress
+from sandbox.postgres import Access, failure, together
+from sandbox.settings import Settings
+from sandbox.shell import Runner, change, is_dry
+
+
+@dataclass
+class Steps:
+    """One run's world; a dry run has no journal."""
+
+    engine: Engine
+    runner: Runner
+    book: journal.Book | None
+    interrupt: Interrupt
+    progress: Progress
+
+    @property
+    def settings(self) -> Settings:
+        """The sandbox's settings."""
+        return self.engine.settings
+
+    @property
+    def live(self) -> Access:
+        """The way to the live database."""
+        return self.engine.access(self.settings.sandbox)
+
+    @property
+    def dry(self) -> bool:
+        """Whether nothing may be changed."""
+        return is_dry(self.runner)
+
+    def begin(self, page: journal.Journal) -> None:
+        """Write the journal before the first effect."""
+        self.interrupt.check()
+        if self.book is not None:
+            self.book.write(page)
+
+    def turn(self, phase: str, **changes: Any) -> None:
+        """The next phase: unless somebody asked to end, write it into the journal, then tell."""
+        self.interrupt.check()
+        if self.book is not None:
+            self.book.turn(phase, **changes)
+        self.progress.stage(phase)
+
+    def sql(self, access: Access, script: str, doing: str) -> dict[str, Any]:
+        """Run a script that changes something on the sandbox's server; what it printed."""
+        text = self.engine.database_command(self.settings.sandbox, access.psql(script).text())
+        result = change(self.runner, text)
+        if result.exited != 0:
+            raise failure(access, result, doing)
+        return together(result.stdout)
+
+    def shell(self, text: str, doing: str) -> None:
+        """Run a text that changes the sandbox's documents, or a checkpoint's."""
+        command = self.engine.documents_command(self.settings.sandbox, text)
+        repair.require(change(self.runner, command), doing)
+
+
+@contextmanager
+def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[Steps]:
+    """Hold the sandbox, put back what an interrupted run left, and undo this run if it fails.
+
+    Raises:
+        Busy: another run holds the sandbox.
+        Refused: the sandbox looks like prod.
+        UsageError: no engine is configured, or its database is not.
+    """
+    checks.refuse_mix_ups(settings, db_only=False)
+    run = journal.new_run()
+    engine = engine_for(settings, run)
+    engine.access(settings.sandbox)
+    if is_dry(runner):
+        if journal.active(settings.files.state):
+            raise journal.busy(settings.files.state)
+        yield Steps(engine, runner, None, Interrupt(), progress)
+        return
+    with journal.held(settings.files.state, run) as book:
+        before = recover.settle(settings, runner, book, run)
+        for action in before.actions:
+            progress.note(f"an interrupted run was {before.outcome}: {action}")
+        with interruptible(lambda: engine.end_processes(run)) as interrupt:
+            try:
+                yield Steps(engine, runner, book, interrupt, progress)
+                book.clear()
+            except BaseException as error:
+                forward = book.page is not None and _put_back(engine, runner, book, book.page, error)
+                if not forward:
+                    interrupt.check()  # its children's complaints are not the reason
+                    raise
+                why = "interrupted" if interrupt.asked else _first(error)
+                raise Failed(f"{why}; by then it was done, and it was tidied up") from error
+
+
+def _put_back(
+    engine: Engine, runner: Runner, book: journal.Book, page: journal.Journal, error: BaseException
+) -> bool:
+    """Undo what the run did; whether it was done already."""
+    try:
+        report = repair.put_back(engine, runner, page)
+    except SandboxError as second:
+        raise Interrupted(
+            f"{_first(error)}; and putting it back failed: {second.what}", "run: inv recover"
+        ) from error
+    book.clear()
+    return report.outcome == "rolled forward"
+
+
+def _first(error: BaseException) -> str:
+    return error.what if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
