@@ -91,6 +91,10 @@ def test_swap_killed_before_a_command_is_told_and_put_right(world: World, number
     left = journal.interrupted(world.settings())
     assert left is not None
     assert left.strategy == "swap"
+    told = journal.look(world.settings())
+    assert told.running is None
+    assert told.interrupted is not None
+    assert told.interrupted["run"] == left.run
     # the database's swap is the 7th command; the documents follow it
     state = state_of(world)
     assert state == (("old", "old") if number <= 7 else ("new", "old") if number == 8 else ("new", "new"))

@@ -109,7 +109,7 @@ class World:
 
     def refresh(self, *, dry: bool = False, **flags: Any) -> RefreshReport:
         words = {"yes": True, "db_only": False, "progress": Silent(), **flags}
-        return refresh(self.settings(), context(dry=dry), **words)
+        return refresh(self.settings(), words.pop("runner", None) or context(dry=dry), **words)
 
     @contextmanager
     def session(self, database: str, *, role: str = SUPERUSER) -> Iterator[psycopg.Connection]:
