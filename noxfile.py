@@ -65,7 +65,18 @@ def tests(session: nox.Session) -> None:
     """Run the tests: real PostgreSQL, real browser, real HTTP."""
     session.install("-e", ".[lab]", *group("tests"))
     browser(session)
-    session.run("pytest", *session.posargs)
+    # the tests wait for servers and browsers more than they compute; a file's tests share one lab
+    session.run("pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Run the shared tests on a real Dolibarr: nox -s conformance -- --dolibarr PATH."""
+    if not any(word.startswith("--dolibarr") for word in session.posargs):
+        session.error("which Dolibarr? nox -s conformance -- --dolibarr PATH")
+    session.install("-e", ".[lab]", *group("tests"))
+    browser(session)
+    session.run("pytest", "-m", "conformance", *session.posargs)
 
 
 @nox.session
