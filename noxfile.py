@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 
@@ -72,11 +73,13 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def conformance(session: nox.Session) -> None:
     """Run the shared tests on a real Dolibarr: nox -s conformance -- --dolibarr PATH."""
-    if not any(word.startswith("--dolibarr") for word in session.posargs):
-        session.error("which Dolibarr? nox -s conformance -- --dolibarr PATH")
+    options = argparse.ArgumentParser(prog="nox -s conformance --")
+    options.add_argument("--dolibarr", required=True, help="a Dolibarr source folder")
+    given, words = options.parse_known_args(session.posargs)
     session.install("-e", ".[lab]", *group("tests"))
     browser(session)
-    session.run("pytest", "-m", "conformance", *session.posargs)
+    # in one word: pytest takes a lone path for tests, and looks for its settings there
+    session.run("pytest", "-m", "conformance", f"--dolibarr={given.dolibarr}", *words)
 
 
 @nox.session

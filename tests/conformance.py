@@ -8,6 +8,8 @@ import pytest
 
 from sandbox.lab.real.source import Source
 
+# what these files show, a real Dolibarr must do as well; test_browser.py is about this machine
+_SHARED = tuple(f"tests/provision/test_{name}.py" for name in ("converges", "refusals", "secrets"))
 _WORDS = {"passed": "ok", "failed": "FAILED", "error": "ERROR"}
 
 
@@ -15,6 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--dolibarr", type=Path, help="run the lab on this Dolibarr folder, not on the stand-in")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses among the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     real = config.getoption("--dolibarr") is not None
     skip = {
@@ -22,6 +25,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "real": pytest.mark.skip(reason="needs --dolibarr PATH"),
     }
     for item in items:
+        if item.nodeid.startswith(_SHARED):
+            item.add_marker(pytest.mark.conformance)
         for mark in ("standin",) if real else ("real",):
             if item.get_closest_marker(mark):
                 item.add_marker(skip[mark])

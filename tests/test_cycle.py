@@ -15,14 +15,15 @@ import pytest
 from sandbox import envfile, lab
 from tests.support import REPOSITORY, document, ops, run
 
+pytestmark = pytest.mark.conformance
 Digest = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def root(tmp_path_factory: pytest.TempPathFactory, dolibarr: Path | None) -> Iterator[Path]:
     """An ops repository with a lab that runs; it must stop without a trace."""
     folder = ops(tmp_path_factory.mktemp("cycle"))
-    made = run(folder, "lab.up", "--json")
+    made = run(folder, "lab.up", "--json", *(["--dolibarr", str(dolibarr)] if dolibarr else []))
     assert made.returncode == 0, made.stderr
     yield folder
     assert run(folder, "lab.down").returncode == 0
