@@ -7,30 +7,18 @@ What a task needs is imported when it runs: `inv --list` must not pay for a brow
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
-from invoke.tasks import task
 
-from sandbox import views
+from sandbox import checkpoint_views, views
+from sandbox.checkpoint_tasks import checkpoints, diff, forget, rewind, save
 from sandbox.errors import UsageError
 from sandbox.executor import inherits
-from sandbox.session import SandboxTask, Session, bind, checked_name, exit_with
+from sandbox.flags import BASELINE, DB_ONLY, HEADLESS, JSON, YES, sandbox_task
+from sandbox.session import Session, bind, checked_name, exit_with
 from sandbox.settings import project_root
-
-JSON = "Print one JSON document on stdout, for programs."
-YES = "Consent to losing what the sandbox holds now."
-DB_ONLY = "Leave the documents folder as it is."
-HEADLESS = "Show no browser window; needs the credentials file."
-# Invoke cannot take an optional positional: one with a default is never filled, one without is demanded,
-# and either would swallow the next task's name or a core flag such as --dry (Invoke issue 1084)
-NAME = "Which checkpoint; always as a flag: Invoke takes a bare word for the next task."
-BASELINE = "baseline"
-
-# long flags alone: `-h` must stay Invoke's help, and nothing destructive hides behind one letter
-sandbox_task = partial(task, klass=SandboxTask, positional=[], auto_shortflags=False)
 
 
 @sandbox_task(help={"json": JSON})
@@ -72,45 +60,6 @@ def relink_env(s: Session, json: bool = False) -> None:  # noqa: ARG001
     s.console.show(report, views.relink(report), "relinked")
 
 
-@sandbox_task(help={"name": NAME, "json": JSON})
-def save(s: Session, name: str = BASELINE, json: bool = False) -> None:  # noqa: ARG001
-    """Save database and documents as a checkpoint to rewind to."""
-    from sandbox.lifecycle.checkpoint import save as run
-
-    with s.console.progress() as progress:
-        report = run(s.settings, s.context, name, progress)
-    s.console.show(report, views.save(report), f"saved {name}")
-
-
-@sandbox_task(help={"name": NAME, "yes": "Consent to losing all that happened since then.", "json": JSON})
-def rewind(s: Session, name: str = BASELINE, yes: bool = False, json: bool = False) -> None:  # noqa: ARG001
-    """Put the sandbox back to a checkpoint; the key stays as it was then."""
-    from sandbox.lifecycle.rewind import rewind as run
-
-    with s.console.progress() as progress:
-        report = run(s.settings, s.context, name, yes=yes, progress=progress)
-    s.console.show(report, views.rewind(report), f"rewound to {name}")
-    exit_with(report.exit_code)
-
-
-@sandbox_task(help={"json": JSON})
-def checkpoints(s: Session, json: bool = False) -> None:  # noqa: ARG001
-    """List the checkpoints with their sizes and ages; changes nothing."""
-    from sandbox.lifecycle.checkpoints import listed
-
-    report = listed(s.settings, s.context)
-    s.console.show(report, views.checkpoints(report), f"checkpoints of {report.sandbox}")
-
-
-@sandbox_task(help={"name": NAME, "json": JSON})
-def forget(s: Session, name: str = "", json: bool = False) -> None:  # noqa: ARG001
-    """Remove a checkpoint; the sandbox itself is not touched."""
-    from sandbox.lifecycle.checkpoints import forget as run
-
-    report = run(s.settings, s.context, name)
-    s.console.show(report, views.forget(report), f"forgot {name}")
-
-
 @sandbox_task(
     pre=[inherits(refresh, "yes", "db_only"), inherits(provision, "headless"), inherits(relink_env)],
     help={
@@ -149,7 +98,7 @@ def _save_baseline(s: Session) -> None:
     except UsageError as error:
         s.console.say(f"no checkpoint was saved: {error}")
         return
-    s.console.show(report, views.save(report), f"saved {BASELINE}")
+    s.console.show(report, checkpoint_views.save(report), f"saved {BASELINE}")
 
 
 @sandbox_task(help={"json": JSON})
@@ -180,6 +129,7 @@ TASKS = (
     reset,
     save,
     rewind,
+    diff,
     checkpoints,
     forget,
     recover,

@@ -7,17 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.console import Row, age, plural, size
+from sandbox.console import Row, plural, size
 
 if TYPE_CHECKING:
     from sandbox.lab.life import LabReport
-    from sandbox.lifecycle.checkpoint import SaveReport
-    from sandbox.lifecycle.checkpoints import ForgetReport, Listed, ShelfReport
     from sandbox.lifecycle.provision import ProvisionReport
     from sandbox.lifecycle.refresh import RefreshReport
     from sandbox.lifecycle.relink import RelinkReport
     from sandbox.lifecycle.repair import RecoverReport
-    from sandbox.lifecycle.rewind import RewindReport
     from sandbox.lifecycle.status import FileState, Status
 
 
@@ -140,68 +137,3 @@ def provision(done: ProvisionReport) -> Iterator[Row]:
     yield "rights", f"{len(done.rights_granted)} granted, {len(done.rights_present)} there already"
     yield "key", f"new, proven with GET /users/info, mode 600  ({_short(done.key_file)})"
     yield "took", f"{done.seconds:.1f} s"
-
-
-def save(done: SaveReport) -> Iterator[Row]:
-    """What `save` kept."""
-    if done.dry:
-        yield "dry run", "nothing was changed"
-        return
-    yield "database", size(done.database_bytes)
-    yield "documents", _documents(done.documents) if done.documents else "none are configured"
-    yield "agent", _armed(done.armed)
-    yield "took", f"{done.seconds:.1f} s{', replaced an older one' if done.replaced else ''}"
-    flag = "" if done.checkpoint == "baseline" else f" --name {done.checkpoint}"
-    yield "next", f"rehearse, then: inv diff{flag}; inv rewind{flag} --yes"
-
-
-def _documents(kept: dict[str, int]) -> str:
-    return f"{plural(kept['files'], 'file')}, {size(kept['bytes'])}"
-
-
-def _armed(armed: bool | None) -> str:
-    return {True: "armed", False: "not armed", None: "the ERP did not answer"}[armed]
-
-
-def rewind(done: RewindReport) -> Iterator[Row]:
-    """What `rewind` did."""
-    if done.dry:
-        yield "dry run", "nothing was changed"
-        return
-    yield "saved", done.saved
-    yield "database", size(done.database_bytes)
-    yield "documents", _documents(done.documents) if done.documents else "left as they were"
-    yield "agent", done.agent
-    yield "took", f"{done.seconds:.1f} s, unavailable for {done.unavailable_ms} ms"
-    for warning in done.warnings:
-        yield "warning", warning
-    if done.next_step:
-        yield "next", done.next_step
-
-
-def checkpoints(seen: ShelfReport) -> Iterator[Row]:
-    """What `checkpoints` found."""
-    for one in seen.checkpoints:
-        yield one.name, _checkpoint(one)
-    if not seen.checkpoints:
-        yield "none", "inv save makes one, and so does inv reset"
-    for name in seen.unfinished:
-        yield "unfinished", f"{name}  (next: inv recover)"
-
-
-def _checkpoint(one: Listed) -> str:
-    words = [f"{age(one.age_seconds)} old", size(one.database_bytes)]
-    if one.documents_files:
-        words.append(f"{plural(one.documents_files, 'document')} of {size(one.documents_bytes)}")
-    words.append(_armed(one.armed) if one.armed is not None else "not known whether armed")
-    words += [f"Dolibarr {one.dolibarr}"] if one.dolibarr else []
-    words.append("of this refresh" if one.of_this_refresh else f"of an earlier refresh ({one.refresh})")
-    return ", ".join(words)
-
-
-def forget(done: ForgetReport) -> Iterator[Row]:
-    """What `forget` removed."""
-    if done.dry:
-        yield "dry run", "nothing was changed"
-        return
-    yield "freed", f"{size(done.database_bytes)}, documents {size(done.documents_bytes)}"

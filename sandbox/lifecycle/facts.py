@@ -30,7 +30,7 @@ SET lc_monetary = 'C';
 """
 )
 SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;\nSELECT 1 AS snapshot \\gset\n"
-_TABLES = f"SELECT * FROM ({verify.RELATIONS}) r WHERE relkind IN ('r', 'm')"
+TABLES = f"SELECT * FROM ({verify.RELATIONS}) r WHERE relkind IN ('r', 'm')"
 
 # two tables with this in common store and print a row in the same way
 _SHAPE = """md5(string_agg(concat_ws(':', attnum, attname, atttypid, atttypmod, attcollation, attgenerated,
@@ -83,6 +83,7 @@ class Facts:
 
     xid: int
     epoch: str  # empty: the counters cannot be trusted at all
+    reset: str  # when this database's own counters were last reset; empty: never
     settled: bool  # no session may have counts that the server does not have yet
     types: str
     dolibarr: str | None  # its version, as the database tells it
@@ -96,7 +97,7 @@ class Facts:
             for table in self.tables.values()
             if not table.counts.none
         }
-        return Origin(self.xid, self.epoch, counted)
+        return Origin(self.xid, self.epoch, self.reset, counted)
 
 
 def look(engine: Engine, runner: Runner, access: Access, version: int) -> Facts:
@@ -115,6 +116,7 @@ def look(engine: Engine, runner: Runner, access: Access, version: int) -> Facts:
     return Facts(
         xid=told["xid"],
         epoch=told["epoch"],
+        reset=told["reset"],
         settled=told["settled"],
         types=told["types"],
         dolibarr=told.get("dolibarr"),
@@ -139,11 +141,10 @@ TRUST = f"""SELECT json_build_object('settled', NOT EXISTS (SELECT FROM pg_stat_
 
 
 def state(version: int) -> str:
-    """SQL: the transaction number and the epoch."""
+    """SQL: the transaction number, the types that tables may be made of, and the epoch."""
     reset = "SELECT extract(epoch FROM stats_reset) FROM pg_stat_database WHERE datname = current_database()"
-    return f"""SELECT json_build_object('xid', {copying.XID}, 'types', {_TYPES}, 'epoch',
-  CASE WHEN epoch <> '' THEN concat_ws(' ', epoch, ({reset})) ELSE '' END)
-FROM (SELECT {copying.epoch(version)} AS epoch) e;
+    return f"""SELECT json_build_object('xid', {copying.XID}, 'types', {_TYPES},
+  'epoch', {copying.epoch(version)}, 'reset', coalesce(({reset})::text, ''));
 """
 
 
@@ -155,7 +156,7 @@ SELECT json_build_object('tables', coalesce(json_agg(json_build_array(nspname, r
   pg_relation_size(t.oid) / current_setting('block_size')::int,
   pg_stat_get_tuples_inserted(t.oid), pg_stat_get_tuples_updated(t.oid), pg_stat_get_tuples_deleted(t.oid))
   ORDER BY t.name), '[]'))
-FROM ({_TABLES}) t, LATERAL (SELECT {_SHAPE} AS shape,
+FROM ({TABLES}) t, LATERAL (SELECT {_SHAPE} AS shape,
     coalesce(json_agg(attname ORDER BY attnum), '[]') AS columns
   FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid = t.oid AND attnum > 0 AND NOT attisdropped) c

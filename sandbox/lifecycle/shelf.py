@@ -34,6 +34,7 @@ class Origin:
 
     xid: int  # 64 bits; no later write to the live database has a smaller one
     epoch: str  # while this is the server's, its change counters have lost nothing
+    reset: str = ""  # when the live database's own were last reset; empty: never
     counters: Mapping[str, list[int]] = field(default_factory=dict)  # by table oid, at that moment; absent: 0
 
 
@@ -106,6 +107,8 @@ class Shelf:
     """All checkpoints of one sandbox, oldest first, and what else has a name like theirs."""
 
     live: str
+    oid: int  # the live database's
+    version: int  # the server's, such as 180003
     checkpoints: tuple[Checkpoint, ...]
     others: Mapping[str, str | None]  # unfinished or foreign databases, and their comments
     broken: tuple[str, ...]  # databases whose dropping was cut off
@@ -149,6 +152,8 @@ def script(live: str) -> str:
     return f"""SELECT json_build_object('shelf', coalesce(json_agg(json_build_array(
   datname, oid::bigint, datconnlimit = -2, shobj_description(oid, 'pg_database')) ORDER BY datname), '[]'))
 FROM pg_database WHERE starts_with(datname, {literal(live + BETWEEN)});
+SELECT json_build_object('live', (SELECT oid::bigint FROM pg_database WHERE datname = {literal(live)}),
+  'version', current_setting('server_version_num')::int);
 """
 
 
@@ -168,7 +173,11 @@ def read(live: str, told: Mapping[str, Any]) -> Shelf:
         else:
             others[database] = comment
     found.sort(key=lambda one: (one.saved, one.name))
-    return Shelf(live, tuple(found), others, tuple(broken))
+    if told["live"] is None:
+        raise UsageError(
+            f"there is no database {live}", "check the setting database.name, or run: inv status"
+        )
+    return Shelf(live, told["live"], told["version"], tuple(found), others, tuple(broken))
 
 
 def _parsed(comment: str | None, oid: int) -> Checkpoint | None:

@@ -1,0 +1,124 @@
+"""The SQL that compares one table in two databases part by part, and fetches the rows that differ.
+
+Each statement prints JSON arrays: what it is, the pair's number, and what was found.
+"""
+# ruff: noqa: S608  # names and texts reach SQL through postgres.identifier and postgres.literal
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sandbox.lifecycle import facts
+from sandbox.lifecycle.pairs import Pair
+from sandbox.postgres import identifier, literal
+
+_OLD, _NEW = "age(t.xmin) > :horizon", "age(t.xmin) <= :horizon"
+
+
+def begin(xid: int) -> str:
+    """SQL: the session and its snapshot; row versions of `xid` and later are new."""
+    oldest = max(xid % 2**32, 3)  # smaller ones have a meaning of their own
+    return f"{facts.SESSION}SET jit = off;\n{facts.SNAPSHOT}SELECT age('{oldest}'::xid) AS horizon \\gset\n"
+
+
+END = "COMMIT;\n"
+
+
+def recheck() -> str:
+    """SQL: whether the counters may still be believed, and all of them again, in this snapshot."""
+    return f"""{facts.TRUST}
+SELECT json_build_object('counts', coalesce(json_object_agg(name, json_build_array(oid::bigint,
+  pg_relation_filenode(oid)::bigint, pg_stat_get_tuples_inserted(oid), pg_stat_get_tuples_updated(oid),
+  pg_stat_get_tuples_deleted(oid))), '{{}}')) FROM ({facts.TABLES}) r;
+"""
+
+
+def digests(pair: Pair, *, kept: bool, rows: bool) -> str:
+    """SQL: the digest of each part of one side; of the live side of one file also every new row version."""
+    if pair.side(kept) is None:
+        return ""
+    if not pair.one_file:
+        return _hashed(pair, kept=kept, only="")
+    if kept:
+        return _counted(pair, "true") if pair.may_lack else ""
+    counted = _counted(pair, _OLD) if pair.may_lack else ""
+    row = _row(pair, kept=kept, rows=rows)
+    return f"SELECT {row} FROM {_table(pair, kept)} WHERE {_NEW};\n{counted}"
+
+
+def _counted(pair: Pair, which: str) -> str:
+    """How many row versions each run of blocks holds."""
+    return f"""SELECT json_build_array('parts', {pair.number}, coalesce(json_object_agg(part, n), '{{}}'))
+FROM (SELECT part, (SELECT count(*) FROM {_table(pair, kept=False)} WHERE {_within(pair)} AND {which}) AS n
+  FROM generate_series(0, {pair.parts - 1}) part OFFSET 0) p WHERE n > 0;
+"""
+
+
+def _within(pair: Pair) -> str:
+    first, last = (f"format('(%s,0)', (part + {more}) * {pair.blocks})::tid" for more in (0, 1))
+    return f"t.ctid >= {first} AND t.ctid < {last}"
+
+
+def _hashed(pair: Pair, *, kept: bool, only: str) -> str:
+    """Rows and two sums of 64-bit hashes of each part."""
+    number = pair.number
+    return f"""SELECT json_build_array('parts', {number}, coalesce(json_object_agg(part, digest), '{{}}'))
+FROM (SELECT part, json_build_array(count(*), sum(hashtextextended(content, 0))::text,
+    sum(hashtextextended(content, 1))::text)::text AS digest
+  FROM (SELECT {_part(pair, kept=kept)} AS part, {_content(pair, kept=kept)} AS content
+    FROM {_table(pair, kept)}) r {only} GROUP BY part) p;
+"""
+
+
+def members(pair: Pair, parts: Iterable[str], *, kept: bool, rows: bool) -> str:
+    """SQL: what is in the parts that differ: places of old row versions, or the rows themselves."""
+    if pair.side(kept) is None:
+        return ""
+    listed = literal("{" + ",".join(parts) + "}")
+    if pair.one_file:
+        which = "true" if kept else _OLD
+        return f"""SELECT json_build_array('places', {pair.number}, part::text,
+  (SELECT coalesce(json_agg(t.ctid::text), '[]') FROM {_table(pair, kept)} WHERE {_within(pair)} AND {which}))
+FROM unnest({listed}::int[]) part;
+"""
+    again = _hashed(pair, kept=kept, only=f"WHERE part = ANY({listed}::bigint[])")
+    return f"""{again}SELECT {_row(pair, kept=kept, rows=rows)} FROM {_table(pair, kept)}
+ WHERE {_part(pair, kept=kept)} = ANY({listed}::bigint[]);
+"""
+
+
+def fetched(pair: Pair, places: Iterable[str], *, rows: bool) -> str:
+    """SQL: the checkpoint's rows at these places."""
+    listed = literal("{" + ",".join(f'"{place}"' for place in places) + "}")
+    return f"""SELECT {_row(pair, kept=True, rows=rows)} FROM {_table(pair, kept=True)}
+ WHERE t.ctid = ANY({listed}::tid[]);
+"""
+
+
+def _table(pair: Pair, kept: bool) -> str:
+    side = pair.side(kept) or pair.either
+    return f"ONLY {identifier(side.schema)}.{identifier(side.relation)} t"
+
+
+def _row(pair: Pair, *, kept: bool, rows: bool) -> str:
+    key = f"json_build_array({_columns(pair.key)})" if pair.key else "NULL::json"
+    content = "row_to_json(t.*)" if rows else "NULL::json"
+    return f"json_build_array('row', {pair.number}, {key}, md5({_content(pair, kept=kept)}), {content})"
+
+
+def _columns(names: Iterable[str]) -> str:
+    return ", ".join(f"t.{identifier(name)}::text" for name in names)
+
+
+def _content(pair: Pair, *, kept: bool) -> str:
+    """A row as text; a column that the other side alone has is null here."""
+    if pair.one_file:
+        return "(t.*)::text"
+    side = pair.side(kept) or pair.either
+    values = (f"t.{identifier(name)}" if name in side.columns else "NULL" for name in pair.columns)
+    return f"ROW({', '.join(values)})::text"
+
+
+def _part(pair: Pair, *, kept: bool) -> str:
+    spread = f"ROW({_columns(pair.key)})::text" if pair.key else _content(pair, kept=kept)
+    return f"(hashtextextended({spread}, 0) & {pair.parts - 1})"
