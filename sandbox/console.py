@@ -51,6 +51,7 @@ class Console:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self._stdout = sys.stdout  # the session may lead everything else away from it
 
     @cached_property
     def rich(self) -> RichConsole:
@@ -69,7 +70,7 @@ class Console:
     def show(self, report: Any, rows: Iterable[Row], title: str) -> None:
         """Show a result: `report`, a dataclass, as the JSON document, or `rows` as a table."""
         if self.as_json:
-            print(json.dumps(dataclasses.asdict(report), indent=2, default=str))  # noqa: T201
+            self._document(dataclasses.asdict(report))
             return
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
@@ -106,9 +107,11 @@ class Console:
     def failed(self, error: SandboxError) -> None:
         """Give a program the failure as its JSON document; people get it from Invoke's `Exit`, on stderr."""
         if self.as_json:
-            document = {"error": error.what, "next_step": error.next_step, "exit_code": int(error.code)}
-            print(json.dumps(document, indent=2))  # noqa: T201
-            sys.stdout.flush()
+            failure = {"error": error.what, "next_step": error.next_step, "exit_code": int(error.code)}
+            self._document(failure)
+
+    def _document(self, document: dict[str, Any]) -> None:
+        print(json.dumps(document, indent=2, default=str), file=self._stdout, flush=True)
 
 
 class Lines:

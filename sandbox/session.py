@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext, redirect_stdout
 from functools import cached_property
 from typing import Any
 
@@ -71,9 +73,12 @@ class SandboxTask(Task[Any]):
         context = args[0]
         if not isinstance(context, Context):
             raise TypeError(f"expected an Invoke Context, got {type(context).__name__}")
-        session = Session(context, self.sandbox_name, self.defaults, as_json=bool(kwargs.get("json")))
+        as_json = bool(kwargs.get("json"))
+        session = Session(context, self.sandbox_name, self.defaults, as_json=as_json)
         try:
-            result = self.body(session, *args[1:], **kwargs)
+            # what Invoke prints itself, for --echo and --dry, is for people too
+            with redirect_stdout(sys.stderr) if as_json else nullcontext():
+                result = self.body(session, *args[1:], **kwargs)
         except SandboxError as error:
             if context.config.get("debug") or os.environ.get("INVOKE_DEBUG"):
                 raise

@@ -82,6 +82,9 @@ def test_refusals_and_dry_runs_change_nothing_anywhere(root: Path) -> None:
     ):
         done = run(root, "--dry", *words)
         assert done.returncode == 0, done.stderr
+    done = run(root, "--dry", "--echo", "refresh", "--yes", "--json")
+    assert document(done)["dry"] is True
+    assert "pg_restore" in done.stderr  # the commands are for people
     assert content(root) == before
     assert not (root / ".sandbox").exists()
 

@@ -53,7 +53,7 @@ def test_without_consent_it_names_what_would_be_lost_and_asks_nobody(world: Worl
         "ai_agent_sandbox",
     ):
         assert word in told.value.what
-    assert told.value.next_step == "inv refresh --yes  (and more)"
+    assert told.value.next_step.endswith("run it again with --yes  (and more)")
     assert told.value.code == ExitCode.REFUSED
     assert not world.state.exists()
 
@@ -89,7 +89,7 @@ def test_the_same_database_is_refused_however_it_is_reached(world: World, tmp_pa
 
 
 def test_the_same_url_is_refused(world: World) -> None:
-    refused(world, {"prod": {"url": "http://127.0.0.1:9/"}}, Refused, "URL is prod's")
+    refused(world, {"prod": {"url": "http://127.0.0.1:9/"}}, Refused, "prod's own URL")
 
 
 @pytest.mark.parametrize("place", ["prod documents", "prod documents/mycompany", "linked", "."])

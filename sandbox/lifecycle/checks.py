@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from sandbox.engines import Engine
 from sandbox.errors import Refused, UsageError
 from sandbox.lifecycle.observe import NEXT, Identity, Prod, Sandbox, program_version
 from sandbox.postgres import NAME_BYTES
 from sandbox.settings import Database, Settings
 from sandbox.shell import Runner
+from sandbox.sides import refuse_prod_url
 
 _TIMEOUTS_KNOWN = 17  # pg_restore sets transaction_timeout since then, and older servers refuse it
 
@@ -24,10 +23,9 @@ def consent(settings: Settings, *, db_only: bool, hint: str = "") -> Refused:
         lost.append(f"the documents in {side.documents}")
     lost.append(f"the agent {settings.agent.login} and its key")
     where = f" behind {side.url}" if side.url else ""
-    flags = " --db-only" if db_only else ""
-    step = f"inv refresh --yes{flags}" + (f"  ({hint})" if hint else "")
     return Refused(
-        f"without --yes nothing is done; {settings.name} would lose {', '.join(lost)}{where}", step
+        f"without --yes nothing is done; {settings.name} would lose {', '.join(lost)}{where}",
+        "if it may be lost, run it again with --yes" + (f"  ({hint})" if hint else ""),
     )
 
 
@@ -38,8 +36,8 @@ def refuse_mix_ups(settings: Settings, *, db_only: bool) -> None:
         Refused: the same URL, database or documents folder is configured for both sides.
     """
     mine, prods = settings.sandbox, settings.prod
-    if mine.url and prods.url and _plain_url(mine.url) == _plain_url(prods.url):
-        raise Refused(f"the sandbox's URL is prod's: {mine.url}", f"check {settings.name}.url")
+    if mine.url is not None:
+        refuse_prod_url(settings)
     if mine.database and prods.database and _where(mine.database) == _where(prods.database):
         raise Refused(
             f"the sandbox's database is prod's: {_address(mine.database)}", f"check {settings.name}.database"
@@ -48,10 +46,6 @@ def refuse_mix_ups(settings: Settings, *, db_only: bool) -> None:
         raise Refused(
             f"the sandbox's documents folder is prod's: {mine.documents}", f"check {settings.name}.documents"
         )
-
-
-def _plain_url(url: str) -> str:
-    return re.sub(r"^(https://[^/]*):443(?=/|$)|^(http://[^/]*):80(?=/|$)", r"\1\2", url.lower()).rstrip("/")
 
 
 def _where(database: Database) -> tuple[str, int, str]:
