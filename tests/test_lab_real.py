@@ -32,7 +32,7 @@ def dolibarr_like(folder: Path, **files: str) -> Path:
         (
             {
                 "filefunc.inc.php": "define('DOL_MINOR_VERSION', '0.0-beta');",
-                "version.inc.php": "define('DOL_MAJOR_VERSION', '23');\ndefine('DOL_VERSION', constant('X'));",
+                "version.inc.php": "define('DOL_MAJOR_VERSION', '23');\ndefine('DOL_VERSION', X);",
             },
             "23.0.0-beta",
         ),
