@@ -13,7 +13,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Call, Task
 
-from sandbox import console, settings
+from sandbox import config, console, settings
 from sandbox.errors import ExitCode, SandboxError, UsageError
 from sandbox.executor import SETTING, InheritingCall
 
@@ -47,7 +47,7 @@ class Session:
         base = lab.configuration(found.root)
         if base is None:
             return found
-        return settings.load(self.context.config, self.name, base=settings.merged(base, self.defaults))
+        return settings.load(self.context.config, self.name, base=config.merged(base, self.defaults))
 
     @property
     def dry(self) -> bool:

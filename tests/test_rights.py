@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sandbox.dolibarr import rights
 from sandbox.dolibarr.rights import Right
 from sandbox.errors import Failed, UsageError
-from sandbox.settings import DEFAULT_RIGHTS
+from sandbox.schema import DEFAULT_RIGHTS
 
 OFFERED = [
     Right("banque.lire", 111, granted=True),

@@ -21,11 +21,12 @@ from invoke.runners import Local
 from psycopg import sql
 
 from sandbox import lab
+from sandbox.config import merged
 from sandbox.lab.access import PROD, READER, SANDBOX, password_of
 from sandbox.lab.server import SUPERUSER
 from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.refresh import RefreshReport, refresh
-from sandbox.settings import Settings, load, merged
+from sandbox.settings import Settings, load
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _NUMBERS = itertools.count(1)

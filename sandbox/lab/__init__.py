@@ -39,7 +39,7 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def configuration(root: Path) -> dict[str, Any] | None:
-    """The settings of the lab under `root`, keyed as in `sandbox.settings.SCHEMA`.
+    """The settings of the lab under `root`, keyed as in `sandbox.schema.SCHEMA`.
 
     None when no lab was ever made there. Whether it runs is not looked at.
 

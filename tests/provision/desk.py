@@ -123,7 +123,7 @@ class Desk:
         """The settings as a task would load them."""
         wanted = {"url": self.erp.url, "agent": {"login": login, "rights": list(RIGHTS)}}
         config = Config(project_location=self.folder, lazy=True)
-        return settings.load(config, base=settings.merged(wanted, tree))
+        return settings.load(config, base=config.merged(wanted, tree))
 
     def write_credentials(self, login: str | None = None, password: str | None = None) -> None:
         """Write the credentials file."""
