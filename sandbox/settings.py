@@ -191,12 +191,12 @@ def load(
         root=root,
         engine=reader.get("engine"),
         sandbox=Side(
-            "sandbox", reader.get("url"), reader.database("database"), reader.path(root, "documents")
+            "sandbox", reader.get("url"), _database(reader, "database"), reader.path(root, "documents")
         ),
         prod=Side(
             "prod",
             reader.get("prod.url"),
-            reader.database("prod.database"),
+            _database(reader, "prod.database"),
             reader.path(root, "prod.documents"),
         ),
         agent=Agent(
@@ -225,3 +225,8 @@ def load(
 def _some(path: Path | None) -> Path:
     assert path is not None  # noqa: S101  # a default was given
     return path
+
+
+def _database(reader: Reader, prefix: str) -> Database | None:
+    found = reader.database(prefix)
+    return None if found is None else Database(**found)
