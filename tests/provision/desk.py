@@ -20,6 +20,7 @@ import pytest
 from invoke.config import Config
 
 from sandbox import envfile, lab, settings
+from sandbox.config import merged
 from sandbox.dolibarr import api
 from sandbox.errors import SandboxError
 from sandbox.lab.access import password_of
@@ -123,7 +124,7 @@ class Desk:
         """The settings as a task would load them."""
         wanted = {"url": self.erp.url, "agent": {"login": login, "rights": list(RIGHTS)}}
         config = Config(project_location=self.folder, lazy=True)
-        return settings.load(config, base=config.merged(wanted, tree))
+        return settings.load(config, base=merged(wanted, tree))
 
     def write_credentials(self, login: str | None = None, password: str | None = None) -> None:
         """Write the credentials file."""
