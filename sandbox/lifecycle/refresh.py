@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.engines import Engine, engine_for
-from sandbox.errors import Failed, Interrupted, SandboxError
-from sandbox.lifecycle import checks, journal, plan, recover, repair, script
-from sandbox.lifecycle.interrupt import Interrupt, interruptible
+from sandbox.lifecycle import checks, journal, plan, recover, script
+from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.strategies import InPlace, Swap
+from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.settings import Settings
 from sandbox.shell import Runner, is_dry
@@ -91,36 +91,9 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
 def _done(
     engine: Engine, runner: Runner, book: journal.Book, *, db_only: bool, progress: Progress
 ) -> Outcome:
-    """Do the work; whatever stops it, the sandbox is made whole before the error goes on."""
-    with interruptible(lambda: engine.end_processes(engine.run)) as interrupt:
-        try:
-            work = _work(engine, runner, book, db_only=db_only, progress=progress, interrupt=interrupt)
-            return work.do()
-        except BaseException as error:
-            forward = book.page is not None and _put_back(engine, runner, book, book.page, error)
-            if not forward:
-                interrupt.check()  # its children's complaints are not the reason
-                raise
-            why = "interrupted" if interrupt.asked else _first(error)
-            raise Failed(f"{why}; the new sandbox was in place by then, and was made whole") from error
-
-
-def _put_back(
-    engine: Engine, runner: Runner, book: journal.Book, page: journal.Journal, error: BaseException
-) -> bool:
-    """Make the sandbox whole; whether it is the new one."""
-    try:
-        report = repair.put_back(engine, runner, page)
-    except SandboxError as second:
-        raise Interrupted(
-            f"{_first(error)}; and putting it back failed: {second.what}", "inv recover"
-        ) from error
-    book.clear()
-    return report.outcome == "rolled forward"
-
-
-def _first(error: BaseException) -> str:
-    return error.what if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+    already = "the new sandbox was in place by then, and was made whole"
+    with undone_on_failure(engine, runner, book, already) as interrupt:
+        return _work(engine, runner, book, db_only=db_only, progress=progress, interrupt=interrupt).do()
 
 
 def _work(  # noqa: PLR0913

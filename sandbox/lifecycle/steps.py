@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.engines import Engine, engine_for
-from sandbox.errors import Failed, Interrupted, SandboxError
 from sandbox.lifecycle import checks, journal, recover, repair
-from sandbox.lifecycle.interrupt import Interrupt, interruptible
+from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress
+from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.postgres import Access, failure, together
 from sandbox.settings import Settings
 from sandbox.shell import Runner, change, is_dry
@@ -91,32 +91,7 @@ def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[
         before = recover.settle(settings, runner, book, run)
         for action in before.actions:
             progress.note(f"an interrupted run was {before.outcome}: {action}")
-        with interruptible(lambda: engine.end_processes(run)) as interrupt:
-            try:
-                yield Steps(engine, runner, book, interrupt, progress)
-                book.clear()
-            except BaseException as error:
-                forward = book.page is not None and _put_back(engine, runner, book, book.page, error)
-                if not forward:
-                    interrupt.check()  # its children's complaints are not the reason
-                    raise
-                why = "interrupted" if interrupt.asked else _first(error)
-                raise Failed(f"{why}; by then it was done, and it was tidied up") from error
-
-
-def _put_back(
-    engine: Engine, runner: Runner, book: journal.Book, page: journal.Journal, error: BaseException
-) -> bool:
-    """Undo what the run did; whether it was done already."""
-    try:
-        report = repair.put_back(engine, runner, page)
-    except SandboxError as second:
-        raise Interrupted(
-            f"{_first(error)}; and putting it back failed: {second.what}", "run: inv recover"
-        ) from error
-    book.clear()
-    return report.outcome == "rolled forward"
-
-
-def _first(error: BaseException) -> str:
-    return error.what if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+        already = "by then it was done, and it was tidied up"
+        with undone_on_failure(engine, runner, book, already) as interrupt:
+            yield Steps(engine, runner, book, interrupt, progress)
+            book.clear()
