@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -130,6 +131,25 @@ def test_a_provision_again_reuses_the_agent_with_a_new_key(root: Path) -> None:
     assert document(done)["rights_granted"] == []
     assert envfile.read_secret(root / "test/.ai_agent_sandbox.key") != before
     assert armed(root) == (0, None)
+
+
+def test_a_rehearsal_is_shown_and_rewound(root: Path) -> None:
+    rehearsal = ("-m", "sandbox.lab.rehearsal")
+    for words in (["save"], ["diff", "--check"]):
+        done = run(root, *words)
+        assert done.returncode == 0, done.stderr
+    done = run(root, program=rehearsal)
+    assert done.returncode == 0, done.stderr
+    customer = done.stdout.partition("customer ")[2].split()[0]
+    done = run(root, "diff", "--check", "--json")
+    assert done.returncode == 8, done.stderr
+    assert {"llx_societe", "llx_facture", "llx_facturedet"} <= set(re.findall(r"llx_\w+", done.stdout))
+    assert run(root, "rewind").returncode == 3
+    done = run(root, "rewind", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "HTTP 404" in run(root, "--look", customer, program=rehearsal).stdout
+    assert armed(root) == (0, None)
+    assert run(root, "diff", "--check").returncode == 0
 
 
 def test_arcodange_drives_the_same_lab(root: Path, tmp_path: Path) -> None:

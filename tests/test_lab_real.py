@@ -93,7 +93,7 @@ def test_nothing_is_written_into_the_folder_and_no_password_is_shown(lab_root: P
     changed = [path for place in places for path in place.rglob("*") if path.lstat().st_ctime > born]
     assert changed == []
     conf = folder.dolibarr / "htdocs/conf/conf.php"
-    assert stat.S_IMODE(conf.stat().st_mode) == 0o600
+    assert stat.S_IMODE(conf.stat().st_mode) in (0o600, 0o400)  # 23 itself takes the writing away
     secrets = [line.rsplit(":", 1)[1] for line in folder.passwords.read_text().splitlines()]
     secrets.append(folder.credentials.read_text().rsplit("=", 1)[1].strip())
     seen = " ".join(" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
