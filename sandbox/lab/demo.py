@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -30,12 +31,16 @@ WIDTH = 110
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the demo: why, the command, the exit code it must end with, words it must say."""
+    """One command of the demo: why, the command, the exit code it must end with, words it must say.
+
+    `pictured` steps are in the picture for the README, which would be too tall with all of them.
+    """
 
     why: str
     command: str
     code: ExitCode = ExitCode.DONE
     says: str = ""
+    pictured: bool = False
 
 
 BEFORE = (
@@ -50,16 +55,26 @@ BEFORE = (
     Step(
         "Refresh from prod, provision the agent, relink its key. Without --headless a window opens.",
         "inv reset --yes --headless",
+        pictured=True,
     ),
     Step("Armed.", "inv status", says="armed"),
     Step(
         "A rehearsal: the agent writes through the REST API.",
         "python -m sandbox.lab.rehearsal",
         says="invoice",
+        pictured=True,
     ),
 )
 AFTER = (
-    Step("Prod-shaped again: the rehearsal is gone, and the agent with it.", "inv refresh --yes"),
+    Step(
+        "What did it change, since the checkpoint that reset has saved?",
+        "inv diff",
+        says="llx_facture",
+        pictured=True,
+    ),
+    Step("Undone in about a second; nobody logs in.", "inv rewind --yes", pictured=True),
+    Step("Still armed.", "inv status", says="armed", pictured=True),
+    Step("From prod again: every rehearsal is gone, and the agent with it.", "inv refresh --yes"),
     Step("The old key is refused.", "inv status", ExitCode.NOT_ARMED, "the key is refused"),
     Step("A new agent, a new key.", "inv provision --headless"),
 )
@@ -75,7 +90,7 @@ class Demo:
     """
 
     def __init__(self, folder: Path, console: Console) -> None:
-        self.folder, self.console = folder, console
+        self.folder, self.console, self.recording = folder, console, console.record
         (folder / "tasks.py").write_text(TASKS, encoding="utf-8")
         (folder / "invoke.yaml").write_text(CONFIGURATION, encoding="utf-8")
         kept = {
@@ -85,6 +100,7 @@ class Demo:
 
     def run(self, step: Step) -> str | None:
         """Run one step; its output when it ended as it must, else None."""
+        self.console.record = self.recording and step.pictured
         self.console.print()
         self.console.print(Text(f"# {step.why}", style="dim"))
         self.console.print(Text(f"$ {step.command}", style="bold green"))
@@ -157,7 +173,9 @@ def demo(svg: Path | None = None) -> ExitCode:
     finally:
         signal.signal(signal.SIGTERM, previous)
     if svg is not None:
-        console.save_svg(str(svg), title="nox -s demo")
+        picture = console.export_svg(title="nox -s demo")
+        # rich's picture asks another host for its font; every viewer has a monospaced one
+        svg.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL), encoding="utf-8")
     if not (done and stopped):
         return ExitCode.FAILED
     console.print(Text(f"\nThe whole cycle, in {time.monotonic() - started:.0f} s.", style="bold"))
