@@ -102,7 +102,7 @@ def test_arcodange_shows_the_verbs_from_anywhere(tmp_path: Path) -> None:
     done = run(tmp_path, "sandbox", "checkpoint", program=ARCODANGE)
     assert done.returncode == 0
     assert "Usage: arcodange sandbox checkpoint" in done.stdout
-    for verb in ("status", "refresh", "provision", "relink-env", "reset", "save", "diff", "rewind", "recover"):
+    for verb in ("status", "refresh", "provision", "relink-env", "reset", "save", "diff", "rewind"):
         assert f"  {verb} " in done.stdout
 
 
