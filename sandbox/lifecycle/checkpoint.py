@@ -90,6 +90,7 @@ class _Saving:
         steps = self.steps
         armed = arms.look(steps.settings)
         page = first_page(steps, "save", self.folder, checkpoint=self.name)
+        tidy.refuse_foreign(self.seen, page)
         steps.begin(page)
         steps.turn("clear")
         tidy.tidy(self.engine, self.runner, page)  # what a run left whose journal is lost

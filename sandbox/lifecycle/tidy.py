@@ -8,7 +8,7 @@ from sandbox import copies
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed
 from sandbox.lifecycle import shelf, swap
-from sandbox.lifecycle.journal import Journal
+from sandbox.lifecycle.journal import Holder, Journal
 from sandbox.lifecycle.observe import NEXT, OLD, Neighbour
 from sandbox.lifecycle.plan import claimant, dead
 from sandbox.postgres import failure
@@ -24,7 +24,7 @@ class Tidied:
 
 
 def tidy(engine: Engine, runner: Runner, page: Journal) -> Tidied:
-    """Remove the unfinished and replaced copies of one checkpoint; a whole one stays.
+    """Remove the unfinished and replaced copies of one checkpoint; whole ones and another run's stay.
 
     Args:
         engine: where they are.
@@ -32,27 +32,43 @@ def tidy(engine: Engine, runner: Runner, page: Journal) -> Tidied:
         page: the journal of the run that names the checkpoint and the documents folder.
 
     Raises:
-        Busy: one of them belongs to a run that is not known to be dead.
         SandboxError: one of them cannot be removed.
     """
     seen = shelf.look(engine, runner)
-    gone = [name for name in _databases(seen, page) if name in seen.others or name in seen.broken]
-    for name in gone:
-        _refuse_others(name, seen.others.get(name), page)
+    others = foreign(seen, page)
+    gone = [name for name in _databases(seen, page) if name not in others]
     actions = [_drop(engine, runner, name) for name in gone]
-    actions += [_remove(engine, runner, path) for path in _folders(engine, runner, seen, page)]
+    folders = _folders(engine, runner, seen, page)
+    if others:  # a folder that is being filled looks as one that was left
+        folders = [path for path in folders if path.endswith(f".{page.run}")]
+    actions += [_remove(engine, runner, path) for path in folders]
     return Tidied(seen, tuple(actions))
 
 
 def _databases(seen: shelf.Shelf, page: Journal) -> list[str]:
     name = f"{seen.live}{shelf.BETWEEN}{page.checkpoint}"
-    return [name + NEXT, name + OLD, *(broken for broken in seen.broken if broken == name)]
+    found = [half for half in (name + NEXT, name + OLD) if half in seen.others or half in seen.broken]
+    return found + [broken for broken in seen.broken if broken == name]
 
 
-def _refuse_others(name: str, comment: str | None, page: Journal) -> None:
-    owner = claimant(Neighbour(name, comment))
-    # one without a claim was cut off between two statements
-    if owner is not None and owner.run != page.run and not dead(owner):
+def foreign(seen: shelf.Shelf, page: Journal) -> dict[str, Holder]:
+    """The half copies of this checkpoint that belong to a run which is not known to be dead."""
+    found = {}
+    for name in _databases(seen, page):
+        # one without a claim was cut off between two statements
+        owner = claimant(Neighbour(name, seen.others.get(name)))
+        if owner is not None and owner.run != page.run and not dead(owner):
+            found[name] = owner
+    return found
+
+
+def refuse_foreign(seen: shelf.Shelf, page: Journal) -> None:
+    """Refuse to make a checkpoint that another run is making.
+
+    Raises:
+        Busy: one is.
+    """
+    for name, owner in foreign(seen, page).items():
         raise Busy(
             f"the database {name} belongs to a run that is not known to be dead: {owner}",
             f"wait; if that run is dead, recover it from its own folder, or drop {name}",
