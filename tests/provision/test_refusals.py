@@ -107,9 +107,9 @@ def test_keys_in_a_table_of_their_own_are_told(desk: Desk, proxy: Proxy, agent: 
 
 
 def test_a_page_that_never_comes_is_told_with_its_path(desk: Desk, proxy: Proxy, agent: str) -> None:
-    proxy.before = lambda asked: time.sleep(4) if asked.path == "/user/list.php" else None
-    error = desk.failing(agent, url=proxy.url, browser={"timeout": 1.5})
-    assert "/user/list.php: expected an answer within 1.5 s" in error.what
+    proxy.before = lambda asked: time.sleep(5) if asked.path == "/user/list.php" else None
+    error = desk.failing(agent, url=proxy.url, browser={"timeout": 3})
+    assert "/user/list.php: expected an answer within 3 s" in error.what
     assert "browser.timeout" in error.next_step
     assert len(desk.kept()) == 1
 
