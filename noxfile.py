@@ -83,6 +83,14 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Time checkpoints beside the server's own copy and DSLR: nox -s bench -- --size 1000."""
+    session.install("-e", ".[lab]", *group("bench"))
+    browser(session)
+    session.run("python", "-m", "sandbox.lab.bench", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format with ruff."""
     session.install(*group("lint"))

@@ -7,8 +7,9 @@ A copy is never made of hard links: Dolibarr rewrites files in place. Where the 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from shlex import quote
 
 from sandbox.documents import HIDDEN, Look
@@ -22,10 +23,11 @@ class Entry:
     """A file or a link in a documents folder; times are seconds, as text, to the nanosecond."""
 
     path: str
-    kind: str  # f: a file, l: a link, else find's letter
-    size: int
+    kind: str  # f: a file, l: a link, d: a folder, else find's letter
+    size: int  # of a folder 0
     modified: str
     changed: str  # also when only its name, owner or mode changed
+    rights: str  # mode and owner
     target: str
 
     @property
@@ -39,18 +41,18 @@ def shelf(live: str, *, beside: bool) -> str:
     return f"{live}__cp" if beside else f"{live}/{HIDDEN}cp"
 
 
-def keep(live: Look, folder: str, oid: int) -> str:
+def keep(live: Look, folder: str, name: str) -> str:
     """Shell text that copies the live documents into a checkpoint's folder.
 
     Args:
         live: the live folder.
         folder: a folder of the shelf; a former try in it is removed.
-        oid: the live database's; what is newer than the mark of that name may differ from the copy.
+        name: of the mark; what is newer than it may differ from the copy.
     """
     parent, here, files = map(quote, (folder.rpartition("/")[0], folder, f"{folder}/files"))
     return f"""umask 077
 mkdir -p -- {parent} && rm -rf -- {here} && mkdir -- {here} {files} || exit 1
-touch -- {quote(mark(folder, oid))} || exit 1
+touch -- {quote(mark(folder, name))} || exit 1
 {_TICK}cd -P -- {quote(live.path)} || exit 1
 find . -mindepth 1 -maxdepth 1 ! -name '{HIDDEN}*' -exec cp -a --reflink=auto -t {files} -- {{}} + || exit 1
 """
@@ -66,26 +68,26 @@ chmod {live.mode} {target}
 """
 
 
-def mark(folder: str, oid: int) -> str:
-    """The file whose time tells since when the documents beside a live database may differ from a copy."""
-    return f"{folder}/since.{oid}"
+def mark(folder: str, name: str) -> str:
+    """The file whose time tells since when the live documents may differ from a copy."""
+    return f"{folder}/since.{name}"
 
 
-def set_mark(folder: str, oid: int, live: int) -> str:
-    """Shell text that begins such a time for the next database; only the live one's is kept beside it."""
-    others = f"-name 'since.*' ! -name since.{live}"
+def set_mark(folder: str, name: str, former: str) -> str:
+    """Shell text that begins such a time; of the others only the former one is kept."""
+    others = f"-name 'since.*' ! -name {quote(f'since.{former}')}"
     return f"""find {quote(folder)} -maxdepth 1 {others} -delete
-{_TICK}touch -- {quote(mark(folder, oid))} || exit 1
+{_TICK}touch -- {quote(mark(folder, name))} || exit 1
 {_TICK}"""
 
 
 def listing(folder: str, *also: str) -> str:
-    """Shell text that prints a folder's files and links, and when the files in `also` were written."""
+    """Shell text that prints what is in a folder, and when the files in `also` were written."""
     times = "".join(
-        f"find {quote(path)} -maxdepth 0 -printf 'm 0 %T@ 0 \\0\\0' 2>/dev/null\n" for path in also
+        f"find {quote(path)} -maxdepth 0 -printf 'm 0 %T@ 0 - \\0\\0' 2>/dev/null\n" for path in also
     )
     return f"""cd -P -- {quote(folder)} || exit 1
-{{ find . -mindepth 1 {_OWN} ! -type d -printf '%y %s %T@ %C@ %P\\0%l\\0'
+{{ find . -mindepth 1 {_OWN} -printf '%y %s %T@ %C@ %m:%U:%G %P\\0%l\\0'
 {times}}} | base64 -w 0
 """
 
@@ -96,12 +98,27 @@ def read_listing(output: str) -> tuple[dict[str, Entry], str | None]:
     found: dict[str, Entry] = {}
     since = None
     for line, target in zip(parts[0::2], parts[1::2], strict=False):
-        kind, size, modified, changed, path = line.split(" ", 4)
+        kind, size, modified, changed, rights, path = line.split(" ", 5)
         if kind == "m":
             since = modified
         else:
-            found[path] = Entry(path, kind, int(size), modified, changed, target)
+            found[path] = Entry(
+                path, kind, 0 if kind == "d" else int(size), modified, changed, rights, target
+            )
     return found, since
+
+
+def untouched(live: Mapping[str, Entry], kept: Mapping[str, Entry], since: str | None) -> bool:
+    """Whether the live documents are a copy's, to the last mode; False too where only reading would tell."""
+    if since is None or live.keys() != kept.keys():
+        return False
+    begun = Decimal(since)
+    return all(
+        entry.content == kept[path].content
+        and entry.rights == kept[path].rights
+        and (entry.kind != "f" or Decimal(entry.changed) < begun)
+        for path, entry in live.items()
+    )
 
 
 def digests(folder: str, paths: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from sandbox import copies, documents
 from sandbox.engines import Engine
 from sandbox.errors import Failed, Refused, UsageError
 from sandbox.lifecycle import arms, copying, facts, journal, plan, shelf, swap, tidy
-from sandbox.lifecycle.observe import NEXT, OLD, Sandbox, observe_sandbox
+from sandbox.lifecycle.observe import NEXT, OLD, Sandbox
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.shelf import Checkpoint, Kept
 from sandbox.lifecycle.steps import Steps, started
@@ -73,9 +73,10 @@ class _Saving:
         self.steps, self.name = steps, name
         self.engine, self.runner = steps.engine, steps.runner
         self.side = steps.settings.sandbox
-        self.sandbox = observe_sandbox(self.engine, self.runner)
+        live = steps.live.database.name
+        self.sandbox, told = steps.sandbox(shelf.script(live))
         check_rights(self.engine, self.sandbox)
-        self.seen = shelf.look(self.engine, self.runner)
+        self.seen = shelf.read(live, told)
         self.before = next((one for one in self.seen.checkpoints if one.name == name), None)
         self.database = f"{self.seen.live}{shelf.BETWEEN}{name}"
         if self.database in self.seen.others:
@@ -108,7 +109,7 @@ class _Saving:
             armed=armed.armed,
             fingerprint=armed.fingerprint(),
             documents=self._copy_documents(),
-            origins={str(self.sandbox.identity.oid): before.origin()},
+            origins={str(self.sandbox.identity.oid): before.origin(self.engine.run)},
         )
         steps.turn("shelve")
         steps.sql(steps.live.maintenance, self._shelve(made), f"putting {self.name} on the shelf")
@@ -134,13 +135,14 @@ class _Saving:
         parent = copies.shelf(live.path, beside=live.beside)
         path = f"{parent}/{shelf.folder(self.seen.live, self.name, self.engine.run)}"
         for _ in range(_PASSES):
-            text = copies.keep(live, path, self.sandbox.identity.oid)
+            text = copies.keep(live, path, self.engine.run)
             self.steps.shell(text, "copying the documents")
             if self.steps.dry:
                 return Kept(path, 0, 0)
             found, kept = (self._contents(folder) for folder in (live.path, f"{path}/files"))
             if found == kept:
-                return Kept(path, len(kept), sum(size for kind, size, *_ in kept.values() if kind == "f"))
+                sizes = [size for kind, size, *_ in kept.values() if kind == "f"]
+                return Kept(path, len(sizes), sum(sizes))
         raise Failed(
             "the documents change faster than they are copied", "run it again when the sandbox is quieter"
         )

@@ -44,7 +44,10 @@ def documents(engine: Engine, runner: Runner, aim: Aim, mask: Mask) -> Documents
         return None
     live = folder(engine, runner, side).path
     kept = f"{one.documents.path}/files"
-    ours, since = _listing(engine, runner, live, copies.mark(one.documents.path, aim.oid))
+    origin = one.origins.get(str(aim.oid))
+    ours, since = _listing(
+        engine, runner, live, copies.mark(one.documents.path, origin.mark if origin else "none")
+    )
     theirs, _ = _listing(engine, runner, kept)
     changed, unsure = [], []
     for path in ours.keys() & theirs.keys():
@@ -66,7 +69,8 @@ def _listing(engine: Engine, runner: Runner, path: str, *also: str) -> tuple[dic
     result = observe(runner, text)
     if result.exited != 0:
         raise Failed(f"the documents cannot be listed: {path}", "look at the folder; inv checkpoints")
-    return copies.read_listing(result.stdout)
+    found, since = copies.read_listing(result.stdout)
+    return {name: entry for name, entry in found.items() if entry.kind != "d"}, since
 
 
 def _differs(ours: Entry, theirs: Entry, since: str | None) -> bool | None:

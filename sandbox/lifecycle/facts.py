@@ -90,14 +90,18 @@ class Facts:
     tables: Mapping[str, Table]
     sequences: Mapping[str, int | None]
 
-    def origin(self) -> Origin:
-        """For a checkpoint: what a copy that is made after this may be compared by."""
+    def origin(self, mark: str) -> Origin:
+        """For a checkpoint: what a copy that is made after this may be compared by.
+
+        Args:
+            mark: of the documents.
+        """
         counted = {
             str(table.oid): [table.counts.inserted, table.counts.updated, table.counts.deleted]
             for table in self.tables.values()
             if not table.counts.none
         }
-        return Origin(self.xid, self.epoch, self.reset, counted)
+        return Origin(self.xid, self.epoch, self.reset, counted, mark)
 
 
 def look(engine: Engine, runner: Runner, access: Access, version: int) -> Facts:

@@ -122,10 +122,15 @@ def observe_sandbox(engine: Engine, runner: Runner) -> Sandbox:
         Unreachable: the server does not answer.
         UsageError: it refuses the role or has no such database.
     """
+    return observe_more(engine, runner, "")[0]
+
+
+def observe_more(engine: Engine, runner: Runner, more: str) -> tuple[Sandbox, dict[str, Any]]:
+    """See `observe_sandbox`; asks `more` in the same session, and returns all that was told beside."""
     side = engine.settings.sandbox
     access = engine.access(side)
-    told = ask(engine, runner, side, access, _sandbox(access.database.name))
-    return Sandbox(
+    told = ask(engine, runner, side, access, _sandbox(access.database.name) + more)
+    seen = Sandbox(
         version=told["version"],
         identity=Identity(**told["identity"]),
         user=told["user"],
@@ -140,6 +145,7 @@ def observe_sandbox(engine: Engine, runner: Runner) -> Sandbox:
         neighbours=tuple(Neighbour(**item) for item in told["neighbours"]),
         strangers=tuple(told["strangers"]),
     )
+    return seen, told
 
 
 def constants(engine: Engine, runner: Runner) -> dict[str, Any]:

@@ -11,16 +11,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import copies, documents
-from sandbox.errors import Busy, ExitCode, Failed, Refused
+from sandbox.errors import Busy, ExitCode, Refused
 from sandbox.lifecycle import arms, checkpoint, copying, plan, shelf, swap
-from sandbox.lifecycle.observe import NEXT, OLD, observe_sandbox
+from sandbox.lifecycle.observe import NEXT, OLD
 from sandbox.lifecycle.progress import Progress, Silent
+from sandbox.lifecycle.rewind_files import Files
 from sandbox.lifecycle.shelf import Checkpoint, Origin
 from sandbox.lifecycle.steps import Steps, started
 from sandbox.postgres import identifier, literal
 from sandbox.settings import Settings
-from sandbox.shell import Runner, change, observe
+from sandbox.shell import Runner, change
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def rewind(
         dry=steps.dry,
         saved=work.goal.saved,
         database_bytes=work.goal.bytes,
-        documents=work.documents,
+        documents=work.files.report if work.files else None,
         unavailable_ms=work.away,
         armed=work.armed.armed,
         agent=work.armed.words,
@@ -117,13 +117,10 @@ class _Rewinding:
         self.steps, self.side_by_side = steps, side_by_side
         self.engine, self.runner = steps.engine, steps.runner
         steps.progress.stage("look")
-        looks = (
-            side_by_side.submit(shelf.look, self.engine, self.runner),
-            side_by_side.submit(checkpoint.live_folder, self.engine, self.runner),
-        )
-        self.sandbox = observe_sandbox(self.engine, self.runner)
-        self.goal = looks[0].result().find(name)
-        self.folder = looks[1].result()
+        looked = side_by_side.submit(checkpoint.live_folder, self.engine, self.runner)
+        live = steps.live.database.name
+        self.sandbox, told = steps.sandbox(shelf.script(live))
+        self.goal = shelf.read(live, told).find(name)
         checkpoint.check_rights(self.engine, self.sandbox)
         for neighbour in self.sandbox.neighbours:
             raise plan.not_ours(neighbour)
@@ -132,31 +129,13 @@ class _Rewinding:
                 f"another run works on the sandbox's databases: {', '.join(self.sandbox.strangers)}",
                 "wait until it ends; it was started from another folder or machine",
             )
-        live = steps.live.database.name
         self.names = swap.Names(live, live + NEXT, live + OLD)
-        self.documents = self._kept()
+        self.files = Files.of(steps, self.goal, looked.result(), self.sandbox.identity.oid)
         self.warnings: list[str] = []
         self.away = 0
         self.armed = arms.Armed(None, "not asked")
-        if self.folder is not None and self.documents is None:
+        if looked.result() is not None and self.files is None:
             self.warnings.append("the checkpoint has no documents: they were left as they are")
-
-    def _kept(self) -> dict[str, int] | None:
-        """What of the documents will come back."""
-        kept = self.goal.documents
-        if kept is None or self.folder is None:
-            return None
-        text = documents.existing(f"{kept.path}/files", *self.folder.layout().others)
-        found = observe(self.runner, self.engine.documents_command(self.steps.settings.sandbox, text)).stdout
-        here = found.splitlines()
-        if f"{kept.path}/files" not in here:
-            raise Failed(
-                f"the documents of checkpoint {self.goal.name} are not there: {kept.path}",
-                f"inv forget --name {self.goal.name}, and save a new one",
-            )
-        for path in here[1:]:
-            raise Refused(f"{path} exists, and no run of ours is known to have made it", "move or remove it")
-        return {"files": kept.files, "bytes": kept.bytes}
 
     def do(self) -> None:
         """Do all of it."""
@@ -164,7 +143,7 @@ class _Rewinding:
         page = checkpoint.first_page(
             steps,
             "rewind",
-            self.folder if self.documents else None,
+            self.files.live if self.files else None,
             next=names.next,
             old=names.old,
             oid=self.sandbox.identity.oid,
@@ -179,13 +158,17 @@ class _Rewinding:
             self.away = self._exchange((copying.claim(self.engine.run), self.sandbox.comment))
         finally:
             wait(noted)
-        self._finish()
+        if self.files is not None:
+            self.files.swap()
+        steps.turn("clean")
+        self._clean()
 
     def _beside(self) -> dict[str, Any]:
         """Copy database and documents beside the live ones, at once."""
-        tasks: list[Future[Any]] = [self.side_by_side.submit(arms.prepare)]
-        if self.documents is not None:
-            tasks.append(self.side_by_side.submit(self._copy_documents))
+        tasks: list[Future[Any]] = []
+        if self.files is not None:
+            tasks.append(self.side_by_side.submit(self.files.stage))
+        tasks.append(self.side_by_side.submit(arms.prepare))
         try:
             told = self._copy_database()
         finally:
@@ -207,21 +190,13 @@ class _Rewinding:
         )
         return copying.copied(self.engine, self.runner, order)
 
-    def _copy_documents(self) -> None:
-        kept, live = self.goal.documents, self.folder
-        if kept is not None and live is not None:
-            self.steps.shell(copies.restore(kept.path, live), "copying the checkpoint's documents")
-
     def _note_origin(self, told: dict[str, Any]) -> None:
-        """Write on the checkpoint since when the next database, and its documents, may differ from it.
+        """Write on the checkpoint since when the next database may differ from it.
 
         This only lets `diff` read less: what fails here costs time and nothing else.
         """
         live, following = self.sandbox.identity.oid, int(told["oid"])
-        if self.documents is not None and self.goal.documents is not None:
-            text = copies.set_mark(self.goal.documents.path, following, live)
-            self.steps.shell(text, "marking the checkpoint's documents")
-        origin = Origin(int(told["xid"]), told["epoch"])
+        origin = Origin(int(told["xid"]), told["epoch"], mark=self.files.mark if self.files else "")
         noted = shelf.with_origin(self.goal, following, origin, (live, following))
         name = identifier(self.goal.database(self.names.live))
         script = f"COMMENT ON DATABASE {name} IS {literal(noted.comment())};\n"
@@ -235,14 +210,15 @@ class _Rewinding:
             return 0
         return swap.swap(self.engine, self.runner, self.names, oid, comments)
 
-    def _finish(self) -> None:
-        """Put the documents in place, and drop what was replaced while the ERP is asked who the agent is."""
-        steps, folder = self.steps, self.folder if self.documents is not None else None
-        if folder is not None:
-            steps.shell(documents.finish(folder.layout()), "swapping the documents")
-        steps.turn("clean")
+    def _clean(self) -> None:
+        """Drop what was replaced, while the ERP is asked who the agent is."""
+        steps = self.steps
         asked = None if steps.dry else self.side_by_side.submit(arms.look, steps.settings)
-        steps.sql(steps.live.maintenance, swap.drop(self.names.old), f"dropping {self.names.old}")
-        if folder is not None:
-            steps.shell(documents.discard(folder.layout()), "removing the old documents")
+        tasks = [self.side_by_side.submit(self.files.clean)] if self.files else []
+        try:
+            steps.sql(steps.live.maintenance, swap.drop(self.names.old), f"dropping {self.names.old}")
+        finally:
+            wait(tasks)
+        for task in tasks:
+            task.result()
         self.armed = asked.result() if asked else arms.Armed(None, "not asked in a dry run")

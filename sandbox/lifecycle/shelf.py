@@ -36,6 +36,7 @@ class Origin:
     epoch: str  # while this is the server's, its change counters have lost nothing
     reset: str = ""  # when the live database's own were last reset; empty: never
     counters: Mapping[str, list[int]] = field(default_factory=dict)  # by table oid, at that moment; absent: 0
+    mark: str = ""  # of the documents: see `copies.mark`
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.engines import Engine, engine_for
 from sandbox.lifecycle import checks, journal, recover, repair
 from sandbox.lifecycle.interrupt import Interrupt
+from sandbox.lifecycle.observe import Sandbox, observe_more
 from sandbox.lifecycle.progress import Progress
 from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.postgres import Access, failure, together
@@ -68,6 +69,24 @@ class Steps:
         command = self.engine.documents_command(self.settings.sandbox, text)
         repair.require(change(self.runner, command), doing)
 
+    def sandbox(self, more: str = "") -> tuple[Sandbox, dict[str, Any]]:
+        """Look at the live database, after putting back what a run left whose journal is lost.
+
+        Args:
+            more: SQL to ask in the same session.
+        """
+        seen, told = observe_more(self.engine, self.runner, more)
+        if seen.neighbours and self.book is not None:
+            _settle(self.engine, self.runner, self.book, self.progress)
+            seen, told = observe_more(self.engine, self.runner, more)
+        return seen, told
+
+
+def _settle(engine: Engine, runner: Runner, book: journal.Book, progress: Progress) -> None:
+    before = recover.settle(engine.settings, runner, book, engine.run)
+    for action in before.actions:
+        progress.note(f"an interrupted run was {before.outcome}: {action}")
+
 
 @contextmanager
 def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[Steps]:
@@ -88,9 +107,8 @@ def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[
         yield Steps(engine, runner, None, Interrupt(), progress)
         return
     with journal.held(settings.files.state, run) as book:
-        before = recover.settle(settings, runner, book, run)
-        for action in before.actions:
-            progress.note(f"an interrupted run was {before.outcome}: {action}")
+        if journal.left(settings.files.state) is not None:
+            _settle(engine, runner, book, progress)
         already = "by then it was done, and it was tidied up"
         with undone_on_failure(engine, runner, book, already) as interrupt:
             yield Steps(engine, runner, book, interrupt, progress)

@@ -1,0 +1,100 @@
+"""The documents' part of a rewind: they are copied beside the live ones, unless none of them was touched."""
+
+from __future__ import annotations
+
+from sandbox import copies, documents
+from sandbox.copies import Entry
+from sandbox.errors import Failed, Refused
+from sandbox.lifecycle.shelf import Checkpoint, Kept
+from sandbox.lifecycle.steps import Steps
+from sandbox.shell import observe
+
+
+class Files:
+    """The documents of one rewind.
+
+    Args:
+        steps: the rewind.
+        kept: the checkpoint's documents.
+        live: the live folder.
+        former: the mark since when the live documents may differ from the checkpoint's; empty: unknown.
+    """
+
+    def __init__(self, steps: Steps, kept: Kept, live: documents.Look, former: str) -> None:
+        self.steps, self.kept, self.live = steps, kept, live
+        self.mark = former
+        self._former = former
+        self._same = False
+
+    @classmethod
+    def of(cls, steps: Steps, goal: Checkpoint, live: documents.Look | None, oid: int) -> Files | None:
+        """What a rewind to `goal` will do; None when one side has no documents.
+
+        Raises:
+            Failed: the checkpoint's documents are gone.
+            Refused: a folder that the rewind would make is there.
+        """
+        if goal.documents is None or live is None:
+            return None
+        origin = goal.origins.get(str(oid))
+        made = cls(steps, goal.documents, live, origin.mark if origin else "")
+        found = made._read(documents.existing(made._source, *live.layout().others)).splitlines()
+        if made._source not in found:
+            raise Failed(
+                f"the documents of checkpoint {goal.name} are not there: {goal.documents.path}",
+                f"inv forget --name {goal.name}, and save a new one",
+            )
+        for path in found[1:]:
+            raise Refused(f"{path} exists, and no run of ours is known to have made it", "move or remove it")
+        return made
+
+    @property
+    def report(self) -> dict[str, int]:
+        """What comes back."""
+        return {"files": self.kept.files, "bytes": self.kept.bytes}
+
+    @property
+    def _source(self) -> str:
+        return f"{self.kept.path}/files"
+
+    def _read(self, text: str) -> str:
+        return observe(self.steps.runner, self._there(text)).stdout
+
+    def _there(self, text: str) -> str:
+        return self.steps.engine.documents_command(self.steps.settings.sandbox, text)
+
+    def stage(self) -> None:
+        """Copy the documents beside the live ones, and begin a new mark; nothing when none was touched."""
+        self._same = self._untouched()
+        if self._same:
+            return
+        self.mark = self.steps.engine.run
+        text = copies.restore(self.kept.path, self.live)
+        text += copies.set_mark(self.kept.path, self.mark, self._former)
+        self.steps.shell(text, "copying the checkpoint's documents")
+
+    def _untouched(self) -> bool:
+        if not self._former:
+            return False
+        ours, since = self._listing(self.live.path, copies.mark(self.kept.path, self._former))
+        theirs, _ = self._listing(self._source)
+        return copies.untouched(ours, theirs, since)
+
+    def _listing(self, path: str, *also: str) -> tuple[dict[str, Entry], str | None]:
+        return copies.read_listing(self._read(copies.listing(path, *also)))
+
+    def swap(self) -> None:
+        """Put the copy in the live ones' place."""
+        if not self._same:
+            text = documents.finish(self.live.layout())
+            self.steps.shell(text, "swapping the documents")
+
+    def clean(self) -> None:
+        """Remove what was replaced; what was written at the last moment before the swap is undone here."""
+        if self._same and not self._untouched():
+            layout = self.live.layout()
+            text = copies.restore(self.kept.path, self.live) + documents.finish(layout)
+            self.steps.shell(text, "copying the checkpoint's documents")
+            self._same = False
+        if not self._same:
+            self.steps.shell(documents.discard(self.live.layout()), "removing the old documents")
