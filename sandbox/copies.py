@@ -7,9 +7,8 @@ A copy is never made of hard links: Dolibarr rewrites files in place. Where the 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from shlex import quote
 
 from sandbox.documents import HIDDEN, Look
@@ -27,7 +26,6 @@ class Entry:
     size: int  # of a folder 0
     modified: str
     changed: str  # also when only its name, owner or mode changed
-    rights: str  # mode and owner
     target: str
 
     @property
@@ -84,12 +82,24 @@ def set_mark(folder: str, name: str, former: str) -> str:
 def listing(folder: str, *also: str) -> str:
     """Shell text that prints what is in a folder, and when the files in `also` were written."""
     times = "".join(
-        f"find {quote(path)} -maxdepth 0 -printf 'm 0 %T@ 0 - \\0\\0' 2>/dev/null\n" for path in also
+        f"find {quote(path)} -maxdepth 0 -printf 'm 0 %T@ 0 \\0\\0' 2>/dev/null\n" for path in also
     )
     return f"""cd -P -- {quote(folder)} || exit 1
-{{ find . -mindepth 1 {_OWN} -printf '%y %s %T@ %C@ %m:%U:%G %P\\0%l\\0'
+{{ find . -mindepth 1 {_OWN} -printf '%y %s %T@ %C@ %P\\0%l\\0'
 {times}}} | base64 -w 0
 """
+
+
+def listings(live: str, kept: str, *also: str) -> str:
+    """Shell text that prints two listings, a line each; `also` goes with the first."""
+    return f"(\n{listing(live, *also)}) && echo && (\n{listing(kept)})\n"
+
+
+def read_listings(output: str) -> tuple[dict[str, Entry], dict[str, Entry], str | None]:
+    """What `listings` told: the live entries, the kept ones, and the time of `also`."""
+    first, _, second = output.partition("\n")
+    live, since = read_listing(first)
+    return live, read_listing(second)[0], since
 
 
 def read_listing(output: str) -> tuple[dict[str, Entry], str | None]:
@@ -98,27 +108,30 @@ def read_listing(output: str) -> tuple[dict[str, Entry], str | None]:
     found: dict[str, Entry] = {}
     since = None
     for line, target in zip(parts[0::2], parts[1::2], strict=False):
-        kind, size, modified, changed, rights, path = line.split(" ", 5)
+        kind, size, modified, changed, path = line.split(" ", 4)
         if kind == "m":
             since = modified
         else:
-            found[path] = Entry(
-                path, kind, 0 if kind == "d" else int(size), modified, changed, rights, target
-            )
+            found[path] = Entry(path, kind, 0 if kind == "d" else int(size), modified, changed, target)
     return found, since
 
 
-def untouched(live: Mapping[str, Entry], kept: Mapping[str, Entry], since: str | None) -> bool:
-    """Whether the live documents are a copy's, to the last mode; False too where only reading would tell."""
-    if since is None or live.keys() != kept.keys():
-        return False
-    begun = Decimal(since)
-    return all(
-        entry.content == kept[path].content
-        and entry.rights == kept[path].rights
-        and (entry.kind != "f" or Decimal(entry.changed) < begun)
-        for path, entry in live.items()
-    )
+def state(folder: str, since: str = "") -> str:
+    """Shell text that prints the digest of a folder's listing, and a file that changed after `since` was.
+
+    The digest covers path, type, size, time, mode, owner and target of everything, but no content.
+    """
+    one = "-type f -printf 'f %s %T@ %m:%U:%G %P\\0' -o -printf '%y %m:%U:%G %P\\0%l\\0'"
+    newer = f"find . {_OWN} -type f -cnewer {quote(since)} -print -quit 2>&1\n" if since else ""
+    return f"""cd -P -- {quote(folder)} || exit 1
+find . -mindepth 1 {_OWN} \\( {one} \\) | LC_ALL=C sort -z | sha256sum
+{newer}"""
+
+
+def read_state(output: str) -> str:
+    """The digest; empty when a file changed since, or that cannot be told."""
+    digest, _, newer = output.partition("\n")
+    return digest if digest and not newer.strip() else ""
 
 
 def digests(folder: str, paths: Iterable[str]) -> str:

@@ -139,18 +139,20 @@ class _Saving:
             self.steps.shell(text, "copying the documents")
             if self.steps.dry:
                 return Kept(path, 0, 0)
-            found, kept = (self._contents(folder) for folder in (live.path, f"{path}/files"))
+            found, kept = self._contents(live.path, f"{path}/files")
             if found == kept:
                 sizes = [size for kind, size, *_ in kept.values() if kind == "f"]
-                return Kept(path, len(sizes), sum(sizes))
+                text = self.engine.documents_command(self.side, copies.state(f"{path}/files"))
+                state = copies.read_state(observe(self.runner, text).stdout)
+                return Kept(path, len(sizes), sum(sizes), state)
         raise Failed(
             "the documents change faster than they are copied", "run it again when the sandbox is quieter"
         )
 
-    def _contents(self, folder: str) -> dict[str, tuple[str, int, str, str]]:
-        text = self.engine.documents_command(self.side, copies.listing(folder))
-        found, _ = copies.read_listing(observe(self.runner, text).stdout)
-        return {path: entry.content for path, entry in found.items()}
+    def _contents(self, *folders: str) -> list[dict[str, tuple[str, int, str, str]]]:
+        text = self.engine.documents_command(self.side, copies.listings(*folders))
+        *both, _ = copies.read_listings(observe(self.runner, text).stdout)
+        return [{path: entry.content for path, entry in found.items()} for found in both]
 
     def _shelve(self, made: Checkpoint) -> str:
         """SQL: the new copy takes the name in one transaction; the one that had it is left to be removed."""

@@ -53,6 +53,7 @@ class Copy:
     version: int  # the server's, such as 180003
     comment: str  # on the target, as soon as it is there
     more: str = ""  # SQL to follow
+    busy: bool = True  # the source has users; only somebody who looks around has a session on a checkpoint
 
 
 def copied(engine: Engine, runner: Runner, order: Copy) -> dict[str, Any]:
@@ -64,14 +65,18 @@ def copied(engine: Engine, runner: Runner, order: Copy) -> dict[str, Any]:
     """
     side = engine.settings.sandbox
     access = engine.access(side).maintenance
-    for clone in (True, False) if order.version >= _METHODS else (False,):
-        keeper = access.psql(_keeper(engine.run, order.oid)).text()
+    clone, guarded = order.version >= _METHODS, order.busy
+    while True:
+        keeper = f"{{ {access.psql(_keeper(engine.run, order.oid)).text()}}} >/dev/null 2>&1 &\n"
         maker = access.psql(_script(engine.run, order, clone=clone)).text()
-        text = engine.database_command(side, f"{{ {keeper}}} >/dev/null 2>&1 &\n{maker}")
-        result = change(runner, text)
+        result = change(runner, engine.database_command(side, (keeper if guarded else "") + maker))
         if result.exited == 0:
             return together(result.stdout)
-        if not (clone and "clone" in result.stderr):
+        if clone and "clone" in result.stderr:
+            clone = False
+        elif not guarded and swap.IN_USE in result.stderr:
+            guarded = True
+        else:
             break
     raise _why(engine, runner, order, result)
 

@@ -45,10 +45,13 @@ def documents(engine: Engine, runner: Runner, aim: Aim, mask: Mask) -> Documents
     live = folder(engine, runner, side).path
     kept = f"{one.documents.path}/files"
     origin = one.origins.get(str(aim.oid))
-    ours, since = _listing(
-        engine, runner, live, copies.mark(one.documents.path, origin.mark if origin else "none")
-    )
-    theirs, _ = _listing(engine, runner, kept)
+    mark = copies.mark(one.documents.path, origin.mark if origin else "unknown")
+    text = engine.documents_command(side, copies.listings(live, kept, mark))
+    result = observe(runner, text)
+    if result.exited != 0:
+        raise Failed(f"the documents cannot be listed: {live} or {kept}", "look at both folders")
+    *both, since = copies.read_listings(result.stdout)
+    ours, theirs = ({path: one for path, one in found.items() if one.kind != "d"} for found in both)
     changed, unsure = [], []
     for path in ours.keys() & theirs.keys():
         answer = _differs(ours[path], theirs[path], None if aim.full else since)
@@ -62,15 +65,6 @@ def documents(engine: Engine, runner: Runner, aim: Aim, mask: Mask) -> Documents
         changed={mask.text(path): ours[path].size for path in sorted(changed)},
         removed={mask.text(path): theirs[path].size for path in sorted(theirs.keys() - ours.keys())},
     )
-
-
-def _listing(engine: Engine, runner: Runner, path: str, *also: str) -> tuple[dict[str, Entry], str | None]:
-    text = engine.documents_command(engine.settings.sandbox, copies.listing(path, *also))
-    result = observe(runner, text)
-    if result.exited != 0:
-        raise Failed(f"the documents cannot be listed: {path}", "look at the folder; inv checkpoints")
-    found, since = copies.read_listing(result.stdout)
-    return {name: entry for name, entry in found.items() if entry.kind != "d"}, since
 
 
 def _differs(ours: Entry, theirs: Entry, since: str | None) -> bool | None:

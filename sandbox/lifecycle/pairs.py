@@ -22,7 +22,7 @@ from sandbox.lifecycle.facts import Facts, Table
 from sandbox.lifecycle.shelf import Checkpoint, Origin
 
 _COMPARABLE = 2**30  # transactions; twice as many, and an old number looks like a new one
-_BLOCKS = 16  # of one part, when both are one file
+_BLOCKS = 256  # of one part, when both are one file: 2 MB, some ten thousand rows
 _PER_PART = 8  # blocks of one part, when rows are digested: some hundred rows
 
 

@@ -40,17 +40,26 @@ def digests(pair: Pair, *, kept: bool, rows: bool) -> str:
     if not pair.one_file:
         return _hashed(pair, kept=kept, only="")
     if kept:
-        return _counted(pair, "true") if pair.may_lack else ""
-    counted = _counted(pair, _OLD) if pair.may_lack else ""
-    row = _row(pair, kept=kept, rows=rows)
-    return f"SELECT {row} FROM {_table(pair, kept)} WHERE {_NEW};\n{counted}"
+        return _counted(pair) if pair.may_lack else ""
+    row, table = _row(pair, kept=False, rows=rows), _table(pair, kept=False)
+    return _both(pair, row, table) if pair.may_lack else f"SELECT {row} FROM {table} WHERE {_NEW};\n"
 
 
-def _counted(pair: Pair, which: str) -> str:
+def _counted(pair: Pair) -> str:
     """How many row versions each run of blocks holds."""
     return f"""SELECT json_build_array('parts', {pair.number}, coalesce(json_object_agg(part, n), '{{}}'))
-FROM (SELECT part, (SELECT count(*) FROM {_table(pair, kept=False)} WHERE {_within(pair)} AND {which}) AS n
+FROM (SELECT part, (SELECT count(*) FROM {_table(pair, kept=True)} WHERE {_within(pair)}) AS n
   FROM generate_series(0, {pair.parts - 1}) part OFFSET 0) p WHERE n > 0;
+"""
+
+
+def _both(pair: Pair, row: str, table: str) -> str:
+    """In one reading: how many old row versions each run of blocks holds, and the new ones."""
+    return f"""WITH p AS MATERIALIZED (SELECT part, n, places FROM generate_series(0, {pair.parts - 1}) part,
+  LATERAL (SELECT count(*) FILTER (WHERE {_OLD}) AS n, array_agg(t.ctid) FILTER (WHERE {_NEW}) AS places
+             FROM {table} WHERE {_within(pair)} OFFSET 0) s)
+SELECT json_build_array('parts', {pair.number}, coalesce(json_object_agg(part, n), '{{}}')) FROM p WHERE n > 0
+UNION ALL SELECT {row} FROM {table} WHERE t.ctid = ANY (ARRAY(SELECT unnest(places) FROM p));
 """
 
 

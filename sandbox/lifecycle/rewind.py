@@ -117,6 +117,7 @@ class _Rewinding:
         self.steps, self.side_by_side = steps, side_by_side
         self.engine, self.runner = steps.engine, steps.runner
         steps.progress.stage("look")
+        side_by_side.submit(arms.prepare)
         looked = side_by_side.submit(checkpoint.live_folder, self.engine, self.runner)
         live = steps.live.database.name
         self.sandbox, told = steps.sandbox(shelf.script(live))
@@ -168,7 +169,6 @@ class _Rewinding:
         tasks: list[Future[Any]] = []
         if self.files is not None:
             tasks.append(self.side_by_side.submit(self.files.stage))
-        tasks.append(self.side_by_side.submit(arms.prepare))
         try:
             told = self._copy_database()
         finally:
@@ -187,6 +187,7 @@ class _Rewinding:
             version=seen.version,
             comment=copying.claim(self.engine.run),
             more=swap.finish(self.names, seen.privileges, seen.settings),
+            busy=False,
         )
         return copying.copied(self.engine, self.runner, order)
 

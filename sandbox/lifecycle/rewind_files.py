@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sandbox import copies, documents
-from sandbox.copies import Entry
 from sandbox.errors import Failed, Refused
 from sandbox.lifecycle.shelf import Checkpoint, Kept
 from sandbox.lifecycle.steps import Steps
@@ -74,14 +73,10 @@ class Files:
         self.steps.shell(text, "copying the checkpoint's documents")
 
     def _untouched(self) -> bool:
-        if not self._former:
+        if not self._former or not self.kept.state:
             return False
-        ours, since = self._listing(self.live.path, copies.mark(self.kept.path, self._former))
-        theirs, _ = self._listing(self._source)
-        return copies.untouched(ours, theirs, since)
-
-    def _listing(self, path: str, *also: str) -> tuple[dict[str, Entry], str | None]:
-        return copies.read_listing(self._read(copies.listing(path, *also)))
+        text = copies.state(self.live.path, copies.mark(self.kept.path, self._former))
+        return copies.read_state(self._read(text)) == self.kept.state
 
     def swap(self) -> None:
         """Put the copy in the live ones' place."""

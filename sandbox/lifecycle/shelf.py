@@ -46,6 +46,7 @@ class Kept:
     path: str
     files: int
     bytes: int
+    state: str = ""  # see `copies.state`
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,13 @@ class Steps:
         if self.book is not None:
             self.book.write(page)
 
-    def turn(self, phase: str, **changes: Any) -> None:
-        """The next phase: unless somebody asked to end, write it into the journal, then tell."""
+    def turn(self, phase: str) -> None:
+        """The next phase begins, unless somebody asked to end.
+
+        The journal names all there is to undo from the start; each writing of it would wait for the disk,
+        which is busy with the copy.
+        """
         self.interrupt.check()
-        if self.book is not None:
-            self.book.turn(phase, **changes)
         self.progress.stage(phase)
 
     def sql(self, access: Access, script: str, doing: str) -> dict[str, Any]:
