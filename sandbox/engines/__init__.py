@@ -35,6 +35,12 @@ class Engine(Protocol):
     def documents_command(self, side: Side, text: str) -> str:
         """The shell text that runs `text` next to a side's documents."""
 
+    def pipeline_command(self, text: str) -> str:
+        """The shell text that runs `text`, which reaches both databases by `inner_command`."""
+
+    def inner_command(self, side: Side, text: str) -> str:
+        """The shell text that runs `text` next to a side's database, from within a pipeline."""
+
     def pause_command(self) -> str | None:
         """The shell text that stops the sandbox's application; None when nothing is to be stopped."""
 

@@ -97,13 +97,13 @@ class Stream:
 
     def _held(self, pipeline: str) -> str:
         holder = self.prod.psql(_HOLD).with_env(**{_PIPELINE: f"exec 4>&1 </dev/null\n{pipeline}"})
-        return self.engine.database_command(self.engine.settings.prod, holder.text())
+        return self.engine.pipeline_command(holder.text())
 
     def _here(self, command: Command) -> str:
-        return self.engine.database_command(self.engine.settings.prod, command.text())
+        return self.engine.inner_command(self.engine.settings.prod, command.text())
 
     def _there(self, command: Command) -> str:
-        return self.engine.database_command(self.engine.settings.sandbox, command.text())
+        return self.engine.inner_command(self.engine.settings.sandbox, command.text())
 
     def _positions(self) -> str:
         """Sequences obey no snapshot: their positions are taken before the dump, and again after it."""
