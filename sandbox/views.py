@@ -39,7 +39,7 @@ def status(seen: Status) -> Iterator[Row]:
 
 
 def _arms(seen: Status) -> str:
-    from sandbox.dolibarr.api import Arms  # noqa: PLC0415  # loaded by then; not for `inv --list`
+    from sandbox.dolibarr.identity import Arms  # noqa: PLC0415  # loaded by then; not for `inv --list`
 
     if seen.armed:
         return "armed, and an administrator: it should not be" if seen.admin else Arms.ARMED.value

@@ -71,7 +71,7 @@ def test_info_lists_rights_with_those_of_groups(lab_root: Path) -> None:
     number, _, key = robot(lab_root, SELF, 12)
     sandbox(lab_root, b"INSERT INTO llx_usergroup_user (fk_user, fk_usergroup) VALUES (%d, 1)" % number)
     rights = flat(call(lab_root, "GET", "/users/info?includepermissions=1", key).json()["rights"])
-    assert {"facture.lire", "facture.creer", "user.self.creer", "propale.lire", "propale.creer"} <= rights
+    assert {"facture.lire", "facture.creer", "user.self.creer", "propale.lire", "propal.lire"} <= rights
     assert {"banque.lire", "user.user.creer"}.isdisjoint(rights)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 
+from sandbox.dolibarr.identity import Arms, WhoAmI, owner
 from sandbox.errors import Unreachable
 from sandbox.settings import Timeouts
 
@@ -35,20 +36,6 @@ class Health(Enum):
     def up(self) -> bool:
         """Whether Dolibarr itself works, with or without its API."""
         return self in (Health.ALIVE, Health.API_OFF)
-
-
-class Arms(Enum):
-    """Whether the agent's key works; the value is the line that people read."""
-
-    ARMED = "armed"
-    NO_KEY = "not armed: there is no key file"
-    KEY_REFUSED = "not armed: the key is refused"
-    MAY_NOT_READ_ITSELF = (
-        "not armed: the key is good, but the agent may not read itself (right user.self.creer)"
-    )
-    ANOTHER_LOGIN = "not armed: the key belongs to another login"
-    API_OFF = "not armed: Dolibarr's API module is off"
-    UNKNOWN = "not armed: Dolibarr gave no answer that says who the key belongs to"
 
 
 @dataclass(frozen=True)
@@ -76,18 +63,6 @@ class Pulse:
     version: str | None
     milliseconds: float
     key_accepted: bool
-
-
-@dataclass(frozen=True)
-class WhoAmI:
-    """What ``GET /users/info`` told about the key's owner."""
-
-    arms: Arms
-    http: int | None = None
-    login: str | None = None
-    user_id: int | None = None
-    admin: bool = False
-    rights: tuple[str, ...] = ()
 
 
 class Client:
@@ -187,7 +162,7 @@ class Client:
         """
         answer = self.get("users/info?includepermissions=1", key)
         if answer.status == requests.codes.ok and isinstance(answer.body, dict) and answer.body.get("login"):
-            return _owner(answer, login)
+            return owner(answer.status, answer.body, login)
         if answer.status in (requests.codes.unauthorized, requests.codes.forbidden) and answer.is_json:
             # Dolibarr 16 says 401 for a missing right too; /status, which needs none, tells them apart
             known = answer.status == requests.codes.forbidden or self.pulse(key).key_accepted
@@ -195,28 +170,6 @@ class Client:
         if _health(answer) is Health.API_OFF:
             return WhoAmI(Arms.API_OFF, answer.status)
         return WhoAmI(Arms.UNKNOWN, answer.status)
-
-
-def _owner(answer: Answer, login: str | None) -> WhoAmI:
-    body = answer.body
-    found = str(body["login"])
-    number = str(body.get("id") or "")
-    return WhoAmI(
-        Arms.ARMED if login in (None, found) else Arms.ANOTHER_LOGIN,
-        answer.status,
-        found,
-        int(number) if number.isdigit() else None,
-        admin=str(body.get("admin") or "0") != "0",
-        rights=tuple(sorted(_rights(body.get("rights")))),
-    )
-
-
-def _rights(tree: object, path: str = "") -> list[str]:
-    """Flatten ``{"banque": {"lire": 1}}`` to ``["banque.lire"]``; only what is granted."""
-    if isinstance(tree, dict):
-        prefix = f"{path}." if path else ""
-        return [right for key, inner in tree.items() for right in _rights(inner, f"{prefix}{key}")]
-    return [path] if path and str(tree) == "1" else []
 
 
 def _health(answer: Answer) -> Health:

@@ -60,7 +60,9 @@ def look(settings: Settings) -> Armed:
         Refused: the sandbox's URL is prod's.
         UsageError: the key file cannot be read.
     """
-    from sandbox.dolibarr.api import Arms, Client  # noqa: PLC0415  # requests is loaded while the server copies
+    # requests is loaded while the server copies
+    from sandbox.dolibarr.api import Client  # noqa: PLC0415
+    from sandbox.dolibarr.identity import Arms  # noqa: PLC0415
 
     key = envfile.read_secret(settings.files.key)
     if settings.sandbox.url is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sandbox import envfile
-from sandbox.dolibarr import api, browser, credentials, rights
+from sandbox.dolibarr import api, browser, credentials, identity, rights
 from sandbox.dolibarr.session import administrator
 from sandbox.dolibarr.trail import Trail
 from sandbox.errors import Failed, Refused, Unreachable
@@ -137,7 +137,7 @@ def _prove(client: api.Client, settings: Settings, wanted: tuple[str, ...], key:
         Failed: the key does not work, or a right is missing.
     """
     who = client.whoami(key, settings.agent.login)
-    if who.arms is not api.Arms.ARMED:
+    if who.arms is not identity.Arms.ARMED:
         raise Failed(
             f"the new key does not work: GET /users/info answers {who.http}, {who.arms.value}",
             "is settings.url the sandbox that was shown? run: inv provision again",

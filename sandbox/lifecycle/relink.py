@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox import envfile
-from sandbox.dolibarr.api import Arms, Client
+from sandbox.dolibarr.api import Client
+from sandbox.dolibarr.identity import Arms
 from sandbox.errors import Failed, Unreachable
 from sandbox.settings import Settings
 from sandbox.sides import refuse_prod_url

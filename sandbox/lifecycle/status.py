@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import envfile
-from sandbox.dolibarr.api import Arms, Client, Health, Pulse, WhoAmI
+from sandbox.dolibarr.api import Client, Health, Pulse
+from sandbox.dolibarr.identity import Arms, WhoAmI
 from sandbox.errors import ExitCode, Unreachable
 from sandbox.lifecycle import journal
 from sandbox.settings import Settings

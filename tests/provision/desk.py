@@ -21,12 +21,12 @@ from invoke.config import Config
 
 from sandbox import envfile, lab, settings
 from sandbox.config import merged
-from sandbox.dolibarr import api
+from sandbox.dolibarr import api, identity
 from sandbox.errors import SandboxError
 from sandbox.lab.access import password_of
 from sandbox.lifecycle.provision import ProvisionReport, provision
 
-RIGHTS = ("user.self.creer", "societe.lire", "societe.creer", "banque.lire")
+RIGHTS = ("user.self.creer", "societe.lire", "societe.creer", "propale.lire", "banque.lire")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Erp:
         """Every login."""
         return [row[0] for row in self.execute("SELECT login FROM llx_user ORDER BY login")]
 
-    def whoami(self, key: str | None) -> api.WhoAmI:
+    def whoami(self, key: str | None) -> identity.WhoAmI:
         """Who a key belongs to."""
         return api.Client(self.url, settings.Timeouts(5, 10)).whoami(key or "none")
 

@@ -62,6 +62,8 @@ def rights_tree(person: Person) -> dict[str, Any]:
             module[row["perms"]] = 1
         elif isinstance(module.setdefault(row["perms"], {}), dict):
             module[row["perms"]][row["subperms"]] = 1
+    if "propale" in tree:
+        tree["propal"] = tree["propale"]  # as Dolibarr shows it, under both names
     return tree
 
 
