@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -127,3 +128,21 @@ while done < 15:
     crowd = [subprocess.Popen(words, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     said = [process.communicate(timeout=60)[1] for process in crowd]
     assert [process.returncode for process in crowd] == [0, 0, 0, 0], said
+
+
+def test_a_journal_on_a_full_disk_is_told_and_the_older_page_stays(tmp_path: Path) -> None:
+    with held(tmp_path, "mine") as book:
+        page = Journal(holder("mine"), "swap", "copy")
+        book.write(page)
+        # no file of this process may grow beyond the lock's: as on a full disk, a write fails
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))
+        try:
+            with pytest.raises(Failed, match=r"journal\.json cannot be written"):
+                book.turn("swap")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, previous)
+        assert left(tmp_path) == page
+        assert sorted(path.name for path in tmp_path.iterdir()) == [JOURNAL, LOCK]

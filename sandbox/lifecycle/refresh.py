@@ -83,8 +83,10 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
             report = _report(
                 run, settings.refresh.strategy, outcome, time.monotonic() - begun, before.actions
             )
-        _record(settings, book, report)
-        book.clear()
+        try:
+            _record(settings, book, report)
+        finally:
+            book.clear()  # it is done, whether or not that could be written down
         return report
 
 

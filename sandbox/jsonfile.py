@@ -1,0 +1,59 @@
+"""Small JSON files of ours: replaced in one step, on disk before anybody goes on, mode 600."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import Failed
+
+
+def replace(path: Path, content: dict[str, Any]) -> None:
+    """Write a file that takes the old one's place.
+
+    Raises:
+        Failed: it cannot be written; the old one stays, and nothing beside it.
+    """
+    new = Path(f"{path}.new")  # always the same name, so that a killed run leaves at most one
+    with writing(path):
+        try:
+            with open(new, "w", encoding="utf-8", opener=_private) as file:  # Path.open has no opener
+                json.dump(content, file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of a write in this block which file it was about."""
+    try:
+        yield
+    except OSError as error:
+        raise Failed(
+            f"{path} cannot be written: {error.strerror}", "make room there, then run it again"
+        ) from error
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What a file says; None when it is not there, or is no JSON object."""
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else None
+    return None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
