@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
 from invoke.context import Context
@@ -47,13 +46,10 @@ def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Shelved:
 
 def restart(server: Server, number: signal.Signals) -> None:
     """Stop the server by a signal and start it at its port; SIGQUIT is a crash."""
-    pid = int((server.data / "postmaster.pid").read_text().splitlines()[0])
     port = server.port()
     assert port is not None
-    os.kill(pid, number)
-    while psutil.pid_exists(pid):
-        time.sleep(0.02)
-    assert server._start_at(port)  # noqa: SLF001  # `start` would take another one while this one cools down
+    server.end(number)
+    assert server.start_at(port)  # `start` would take another one while this one cools down
 
 
 def crash(world: Shelved) -> None:

@@ -103,7 +103,7 @@ class Server:
         self._sweep()
         for _ in range(3):  # between choosing a port and opening it, somebody else may
             port = free_port(preferred)
-            if self._start_at(port):
+            if self.start_at(port):
                 return port
             preferred = None
         raise Failed(f"PostgreSQL does not start in {self.data}", f"read the end of {self.log}")
@@ -118,6 +118,22 @@ class Server:
         stop(process, signal.SIGINT, patience=20)  # PostgreSQL's fast shutdown: sessions are cut off
         return True
 
+    def end(self, sign: signal.Signals) -> None:
+        """Send the running server a signal and wait until it is gone; SIGQUIT is the `immediate` stop.
+
+        Raises:
+            Failed: it does not run, or does not end.
+        """
+        process = self._process()
+        if process is None:
+            raise Failed(f"no PostgreSQL runs in {self.data}", "start it: inv lab.up")
+        stop(process, sign, patience=20)
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there, ready or not."""
+        return self._process() is not None
+
     def port(self) -> int | None:
         """The port of the running server, None when it does not run."""
         if self._process() is None:
@@ -125,7 +141,8 @@ class Server:
         lines = self._pidfile()
         return int(lines[3]) if len(lines) > 7 and lines[7].strip() == "ready" else None  # noqa: PLR2004
 
-    def _start_at(self, port: int) -> bool:
+    def start_at(self, port: int) -> bool:
+        """Start the stopped server at this port; whether it did."""
         words = ("start", "--wait", "--timeout=120", f"--log={self.log}", f"--options=-p {port}")
         try:
             self._run("pg_ctl", *words)
