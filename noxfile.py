@@ -91,6 +91,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Break refreshes at 200 random moments: nox -s faults -- --seed 1."""
+    session.install("-e", ".[lab]")
+    session.run("python", "-m", "sandbox.lab.faults", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format with ruff."""
     session.install(*group("lint"))

@@ -23,6 +23,7 @@ from psycopg import sql
 from sandbox import lab
 from sandbox.config import merged
 from sandbox.lab.access import PROD, READER, SANDBOX, password_of
+from sandbox.lab.facts import contents
 from sandbox.lab.server import SUPERUSER
 from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.refresh import RefreshReport, refresh
@@ -162,21 +163,9 @@ class World:
                 session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def content(self, database: str) -> dict[str, str]:
-        """Every table's rows and every sequence's position, digested."""
-        found: dict[str, str] = {}
+        """Every table's rows, every sequence's position and the schema, digested."""
         with self.session(database) as session:
-            relations = session.execute(
-                "SELECT n.nspname, c.relname, c.relkind"
-                " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-                " WHERE n.nspname !~ '^pg_|^information_schema$' AND c.relkind IN ('r', 'S', 'm')"
-            ).fetchall()
-            for schema, name, kind in relations:
-                row_text = "ROW(last_value, is_called)::text" if kind == "S" else "t::text"
-                digest = f"SELECT md5(string_agg({row_text}, '|' ORDER BY {row_text})) FROM {{}}.{{}} t"
-                asked = sql.SQL(digest).format(sql.Identifier(schema), sql.Identifier(name))
-                row = session.execute(asked).fetchone()
-                found[f"{schema}.{name}"] = str(row and row[0])
-        return found
+            return contents(session)
 
     def dump(self, database: str) -> str:
         """The whole database as pg_dump prints it."""

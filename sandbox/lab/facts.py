@@ -51,16 +51,17 @@ def contents(session: psycopg.Connection) -> dict[str, str]:
     Raises:
         Failed: the tables are replaced faster than they can be read.
     """
-    session.execute("SET search_path = pg_catalog")
     for _ in range(_TRIES):
-        relations = session.execute(_RELATIONS).fetchall()
         try:
-            # one statement locks all of them before it takes its snapshot
-            found = session.execute(_asked(relations)).fetchall()
+            with session.transaction():
+                session.execute("SET LOCAL search_path = pg_catalog")
+                relations = session.execute(_RELATIONS).fetchall()
+                # one statement locks all of them before it takes its snapshot
+                found = session.execute(_asked(relations)).fetchall()
+                if session.execute(_RELATIONS).fetchall() == relations:
+                    return {str(name): str(digest) for name, digest in found}
         except (psycopg.errors.UndefinedTable, psycopg.errors.InternalError):
             continue
-        if session.execute(_RELATIONS).fetchall() == relations:
-            return {str(name): str(digest) for name, digest in found}
     raise Failed("the tables are replaced again and again while they are read")
 
 
