@@ -22,7 +22,7 @@ class Look:
     """What a folder is."""
 
     path: str  # without symbolic links
-    identities: tuple[str, ...]  # device:inode, its own and then those of the folders that it is in
+    identities: tuple[str, ...]  # device:inode on which kernel: its own, then those of the folders it is in
     owner: str  # uid:gid
     mode: str
     root: bool  # whether we are root
@@ -72,10 +72,11 @@ printf 'path %s\\n' "$here"
 stat -c 'owner %u:%g
 mode %a' .
 echo "user $(id -u)"
+boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
 parent=$(dirname "$here")
 if [ -w "$parent" ] && ! mountpoint -q . 2>/dev/null && [ "$(stat -c %d .)" = "$(stat -c %d ..)" ]
 then echo 'place beside'; else echo 'place inside'; fi
-while :; do stat -c 'identity %d:%i' "$here"; [ "$here" = / ] && break; here=$(dirname "$here"); done
+while :; do stat -c "identity %d:%i $boot" "$here"; [ "$here" = / ] && break; here=$(dirname "$here"); done
 """
 
 

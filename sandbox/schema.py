@@ -119,12 +119,26 @@ DATABASE: Tree = {
     "user": _text,
     "maintenance": _text,
 }
+POD: Tree = {"namespace": _text, "selector": _text, "pod": _text, "container": _text}
 SCHEMA: Tree = {
     "engine": _one_of("local", "kubernetes"),
     "url": _url,
     "database": DATABASE,
     "documents": _text,
-    "prod": {"url": _url, "database": DATABASE, "documents": _text},
+    "kubernetes": {
+        "context": _text,
+        "namespace": _text,
+        "database": POD,
+        "documents": POD,
+        "deployment": _text,
+        "argocd": {"application": _text, "namespace": _text},
+    },
+    "prod": {
+        "url": _url,
+        "database": DATABASE,
+        "documents": _text,
+        "kubernetes": {"context": _text, "namespace": _text, "database": POD, "documents": POD},
+    },
     "agent": {"login": _text, "rights": _names},
     "files": {"credentials": _text, "key": _text, "env": _text, "state": _text},
     "env": {"url": _text, "key": _text},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from sandbox.config import Reader, environment, kind, level, merged, plain, refuse_unknown_variables, sources
 from sandbox.errors import UsageError
+from sandbox.pods import Cluster, Pods
+from sandbox.pods import read as read_pods
 from sandbox.schema import DEFAULT_RIGHTS, SCHEMA
 
 
@@ -32,6 +34,7 @@ class Side:
     url: str | None
     database: Database | None
     documents: Path | None
+    pods: Pods = field(default_factory=Pods)  # of engine kubernetes: where both are reached
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Settings:
     browser: Browser
     timeouts: Timeouts
     postgres: Postgres
+    cluster: Cluster | None = None  # of engine kubernetes
 
     @property
     def url(self) -> str:
@@ -186,18 +190,20 @@ def load(
             f"{name}.postgres.passwords is no file: {passwords}{source(('postgres', 'passwords'))}",
             "make it in PostgreSQL's pgpass format, mode 600",
         )
+    cluster, mine, prods = read_pods(reader)
     return Settings(
         name=name,
         root=root,
         engine=reader.get("engine"),
         sandbox=Side(
-            "sandbox", reader.get("url"), _database(reader, "database"), reader.path(root, "documents")
+            "sandbox", reader.get("url"), _database(reader, "database"), reader.path(root, "documents"), mine
         ),
         prod=Side(
             "prod",
             reader.get("prod.url"),
             _database(reader, "prod.database"),
             reader.path(root, "prod.documents"),
+            prods,
         ),
         agent=Agent(
             reader.get("agent.login", "ai_agent_sandbox"), reader.get("agent.rights", DEFAULT_RIGHTS)
@@ -219,6 +225,7 @@ def load(
         browser=Browser(reader.path(root, "browser.executable"), reader.get("browser.timeout", 30.0)),
         timeouts=Timeouts(reader.get("timeouts.connect", 5.0), reader.get("timeouts.read", 10.0)),
         postgres=Postgres(reader.path(root, "postgres.programs"), passwords),
+        cluster=cluster,
     )
 
 

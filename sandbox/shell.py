@@ -11,6 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TextIO
 
+from sandbox.errors import Failed, Unreachable, UsageError
+
+# a command that is to run elsewhere says by this line, on standard error, that it did not, or not to its end
+NOT_REACHED = "dolibarr-sandbox did not reach"
+
 
 class Result(Protocol):
     """What a run leaves: Invoke's `Result`, as far as it is used here."""
@@ -62,16 +67,39 @@ def command(*argv: str, stdin: str | None = None, **env: str) -> Command:
 
 
 def observe(runner: Runner, text: str) -> Result:
-    """Run something that only reads: also in a dry run. Never raises for a failed command."""
-    result: Result = runner.run(text, hide=True, warn=True, in_stream=False, dry=False)
-    return result
+    """Run something that only reads: also in a dry run. Never raises for a failed command.
+
+    Raises:
+        Unreachable: the place where it was to run cannot be reached, or was lost while it ran.
+        UsageError: that place refuses us.
+    """
+    return _reached(runner.run(text, hide=True, warn=True, in_stream=False, dry=False))
 
 
 def change(runner: Runner, text: str, *, err_stream: TextIO | None = None) -> Result:
-    """Run something that changes the world; a dry run only prints it. Never raises for a failed command."""
+    """Run something that changes the world; a dry run only prints it. Raises as `observe` does.
+
+    When its place was lost while it ran, nobody knows how far it came: only the world can tell.
+    """
     streams: dict[str, Any] = {} if err_stream is None else {"err_stream": err_stream}
-    result: Result = runner.run(text, hide=True, warn=True, in_stream=False, **streams)
+    return _reached(runner.run(text, hide=True, warn=True, in_stream=False, **streams))
+
+
+def _reached(result: Result) -> Result:
+    for line in result.stderr.splitlines() if NOT_REACHED in result.stderr else ():
+        _, is_told, told = line.partition(f"{NOT_REACHED} ")
+        if is_told and "refused" in told:
+            raise UsageError(told, "give the role the rights of examples/kubernetes/rbac.yaml")
+        if is_told:
+            raise Unreachable(told, "check the cluster and the network, then: inv status")
     return result
+
+
+def require(result: Result, doing: str) -> None:
+    """Raise `Failed` when a command on the documents or the application failed."""
+    if result.exited != 0:
+        said = [line for line in result.stderr.splitlines() if line.strip()]
+        raise Failed(f"{doing} failed ({result.exited}): {said[0] if said else 'no message'}")
 
 
 def is_dry(runner: Runner) -> bool:

@@ -26,7 +26,7 @@ def status(s: Session, json: bool = False) -> None:  # noqa: ARG001  # the sessi
     """Tell whether the sandbox is alive and its agent armed; changes nothing."""
     from sandbox.lifecycle.status import observe
 
-    seen = observe(s.settings)
+    seen = observe(s.settings, s.context)
     s.console.show(seen, views.status(seen), f"{seen.sandbox}  {seen.url}")
     exit_with(seen.exit_code)
 
@@ -82,7 +82,7 @@ def reset(
     if s.dry:
         s.console.say("dry run: nothing was changed")
         return
-    seen = observe(s.settings)
+    seen = observe(s.settings, s.context)
     s.console.show(seen, views.status(seen), f"{seen.sandbox}  {seen.url}")
     exit_with(seen.exit_code)
     if save:

@@ -30,6 +30,8 @@ def status(seen: Status) -> Iterator[Row]:
     yield "key file", _file(seen.key_file)
     yield ".env", _file(seen.env_file)
     yield "last refresh", _refresh(seen)
+    if seen.journal:
+        yield "journal", f"not known: {seen.journal}"
     if seen.interrupted:
         strategy = str(seen.interrupted.get("strategy"))
         kind = strategy if strategy in {"save", "rewind", "forget"} else "refresh"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from sandbox.engines.files import FileLedger
+from sandbox.engines.kubernetes import KubernetesEngine, LeaseLedger
+from sandbox.engines.ledger import Ledger
 from sandbox.engines.local import LocalEngine
 from sandbox.errors import UsageError
 from sandbox.postgres import Access
 from sandbox.settings import Settings, Side
+from sandbox.shell import Runner
 
 
 class Engine(Protocol):
@@ -23,8 +26,8 @@ class Engine(Protocol):
         """The id of the run that the commands belong to; empty for none."""
 
     @property
-    def state(self) -> Path:
-        """The folder of the lock, the journal and the record of the last refresh."""
+    def alone(self) -> bool:
+        """Whether whoever holds the sandbox's ledger is its only run, on every machine."""
 
     def access(self, side: Side) -> Access:
         """How PostgreSQL's programs reach a side's database; prod's sessions are always read-only."""
@@ -35,37 +38,75 @@ class Engine(Protocol):
     def documents_command(self, side: Side, text: str) -> str:
         """The shell text that runs `text` next to a side's documents."""
 
+    def documents_stream(self, side: Side, text: str) -> str:
+        """As `documents_command`; what flows into the shell text and out of it is `text`'s."""
+
+    @property
+    def documents_together(self) -> bool:
+        """Whether both sides' documents are folders of one place."""
+
     def pipeline_command(self, text: str) -> str:
         """The shell text that runs `text`, which reaches both databases by `inner_command`."""
 
     def inner_command(self, side: Side, text: str) -> str:
         """The shell text that runs `text` next to a side's database, from within a pipeline."""
 
-    def pause_command(self) -> str | None:
-        """The shell text that stops the sandbox's application; None when nothing is to be stopped."""
+    def pausing(self, *, documents: bool) -> dict[str, Any]:
+        """The exact state that the application is to return to; empty when nothing is to be stopped.
 
-    def resume_command(self) -> str | None:
-        """The shell text that starts the sandbox's application again."""
+        Args:
+            documents: the documents are to be reached while it is stopped.
+
+        Raises:
+            UsageError: it could not be started again.
+        """
+
+    def pause(self, runner: Runner, state: dict[str, Any]) -> None:
+        """Stop the application, and prove that it stays stopped; `state` is in the journal by now.
+
+        Raises:
+            SandboxError: it did not stop; part of it may have.
+        """
+
+    def resume(self, runner: Runner, state: dict[str, Any]) -> tuple[str, ...]:
+        """Return to `state`, from wherever a pause or an earlier try stopped; what it left alone, and why.
+
+        Raises:
+            SandboxError: it could not be; it can be tried again.
+        """
 
     def end_processes(self, run: str) -> int:
         """Kill what is left running of `run`, which has no parent any more; the number of processes."""
 
 
-def engine_for(settings: Settings, run: str = "") -> Engine:
+def engine_for(settings: Settings, run: str = "", runner: Runner | None = None) -> Engine:
     """The engine that the settings name.
 
     Args:
         settings: the sandbox's settings.
         run: the id of the run that the commands belong to; they and their sessions carry it.
+        runner: what runs the commands with which the engine finds its way.
 
     Raises:
-        UsageError: none is named, or it is not in this release.
+        UsageError: none is named, or what it needs is not set.
     """
     if settings.engine == "local":
         return LocalEngine(settings, run)
-    if settings.engine is None:
-        raise UsageError(
-            f"{settings.name}.engine is not set and no lab is running",
-            f"inv lab.up, or set {settings.name}.engine: local and where both sides are",
-        )
-    raise UsageError(f"{settings.name}.engine: {settings.engine} is not in this release", "use local for now")
+    if settings.cluster is not None and runner is not None:
+        return KubernetesEngine(settings, settings.cluster, runner, run)
+    raise UsageError(
+        f"{settings.name}.engine is not set and no lab is running",
+        f"inv lab.up, or set {settings.name}.engine: local or kubernetes, and where both sides are",
+    )
+
+
+def ledger_for(settings: Settings, runner: Runner | None = None) -> Ledger:
+    """Where the sandbox's lock and journal are.
+
+    Args:
+        settings: the sandbox's settings.
+        runner: what runs the commands that reach the ledger, where they are needed.
+    """
+    if settings.cluster is not None and runner is not None:
+        return LeaseLedger(settings, settings.cluster, runner)
+    return FileLedger(settings.files.state)

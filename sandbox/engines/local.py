@@ -9,10 +9,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.errors import Failed, UsageError
 from sandbox.postgres import RUN_VARIABLE, Access
 from sandbox.settings import Settings, Side
+from sandbox.shell import Runner, change, require
 
 _GONE_WITHIN = 10.0  # seconds
 
@@ -25,9 +27,9 @@ class LocalEngine:
     run: str = ""
 
     @property
-    def state(self) -> Path:
-        """The folder of the lock, the journal and the record of the last refresh."""
-        return self.settings.files.state
+    def alone(self) -> bool:
+        """No: another machine may reach the same databases."""
+        return False
 
     def access(self, side: Side) -> Access:
         """How PostgreSQL's programs reach a side's database.
@@ -69,16 +71,44 @@ class LocalEngine:
         del side
         return f"export {RUN_VARIABLE}={shlex.quote(self.run)}\n{text}" if self.run else text
 
-    def pause_command(self) -> str | None:
-        """`application.pause`, run from the root."""
-        return self._from_root(self.settings.application.pause)
+    def documents_stream(self, side: Side, text: str) -> str:
+        """The same: nothing stands between us and the folder."""
+        return self.documents_command(side, text)
 
-    def resume_command(self) -> str | None:
-        """`application.resume`, run from the root."""
-        return self._from_root(self.settings.application.resume)
+    @property
+    def documents_together(self) -> bool:
+        """Yes: every folder is mounted here."""
+        return True
 
-    def _from_root(self, text: str | None) -> str | None:
-        return None if text is None else f"cd {shlex.quote(str(self.settings.root))} && {{ {text}\n}}"
+    def pausing(self, *, documents: bool) -> dict[str, Any]:
+        """The commands of `application`; empty when none is set.
+
+        Raises:
+            UsageError: nothing says how to start it again.
+        """
+        del documents
+        application, name = self.settings.application, self.settings.name
+        if application.pause is not None and application.resume is None:
+            raise UsageError(
+                f"{name}.application.pause is set, but not resume", f"set {name}.application.resume"
+            )
+        return {} if application.pause is None else {"resume": "application.resume"}
+
+    def pause(self, runner: Runner, state: dict[str, Any]) -> None:
+        """Run `application.pause` from the root."""
+        del state
+        self._from_root(runner, self.settings.application.pause, "pausing the application")
+
+    def resume(self, runner: Runner, state: dict[str, Any]) -> tuple[str, ...]:
+        """Run `application.resume` from the root."""
+        del state
+        self._from_root(runner, self.settings.application.resume, "resuming the application")
+        return ()
+
+    def _from_root(self, runner: Runner, text: str | None, doing: str) -> None:
+        if text is None:
+            raise Failed(f"{doing}: nothing says how", "set application.pause and application.resume")
+        require(change(runner, f"cd {shlex.quote(str(self.settings.root))} && {{ {text}\n}}"), doing)
 
     def end_processes(self, run: str) -> int:
         """Kill what is left running of `run` on this machine and wait until it is gone.
@@ -88,20 +118,25 @@ class LocalEngine:
         Raises:
             Failed: a process outlives SIGKILL, such as one stuck in a dead network mount.
         """
-        killed: set[int] = set()
-        deadline = time.monotonic() + _GONE_WITHIN
-        while found := _processes_of(run):
-            if time.monotonic() > deadline:
-                raise Failed(
-                    f"processes of the dead run {run} do not end: {', '.join(map(str, found))}",
-                    "end them, then: inv recover",
-                )
-            for pid in found:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            killed |= set(found)
-            time.sleep(0.02)
-        return len(killed)
+        return end_processes(run)
+
+
+def end_processes(run: str) -> int:
+    """Kill what is left running of `run` on this machine; see `LocalEngine.end_processes`."""
+    killed: set[int] = set()
+    deadline = time.monotonic() + _GONE_WITHIN
+    while found := _processes_of(run):
+        if time.monotonic() > deadline:
+            raise Failed(
+                f"processes of the dead run {run} do not end: {', '.join(map(str, found))}",
+                "end them, then: inv recover",
+            )
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        killed |= set(found)
+        time.sleep(0.02)
+    return len(killed)
 
 
 def _processes_of(run: str) -> list[int]:

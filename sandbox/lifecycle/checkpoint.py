@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox import copies, documents
 from sandbox.engines import Engine
+from sandbox.engines.ledger import LAST
 from sandbox.errors import Failed, Refused, UsageError
 from sandbox.lifecycle import arms, copying, facts, journal, plan, shelf, swap, tidy
 from sandbox.lifecycle.observe import NEXT, OLD, Sandbox
@@ -91,7 +92,7 @@ class _Saving:
         steps = self.steps
         armed = arms.look(steps.settings)
         page = first_page(steps, "save", self.folder, checkpoint=self.name)
-        tidy.refuse_foreign(self.seen, page)
+        tidy.refuse_foreign(self.engine, self.seen, page)
         steps.begin(page)
         steps.turn("clear")
         tidy.tidy(self.engine, self.runner, page)  # what a run left whose journal is lost
@@ -103,7 +104,7 @@ class _Saving:
             saved=journal.now(),
             run=self.engine.run,
             refresh=self.sandbox.mark,
-            refreshed=_refreshed(steps.settings, self.sandbox.mark),
+            refreshed=_refreshed(steps, self.sandbox.mark),
             version=before.dolibarr,
             bytes=size,
             armed=armed.armed,
@@ -172,9 +173,9 @@ class _Saving:
         )
 
 
-def _refreshed(settings: Settings, mark: str | None) -> str | None:
-    """When the refresh of that mark ended, if it was run from here."""
-    last = journal.look(settings).last_refresh or {}
+def _refreshed(steps: Steps, mark: str | None) -> str | None:
+    """When the refresh of that mark ended, if that is known here."""
+    last = (steps.book.desk.read(LAST) if steps.book else None) or {}
     return str(last["finished"]) if mark and last.get("run") == mark and "finished" in last else None
 
 

@@ -59,7 +59,7 @@ def listed(settings: Settings, runner: Runner) -> ShelfReport:
         UsageError: no engine or no database is configured.
         Unreachable: the server does not answer.
     """
-    engine = engine_for(settings)
+    engine = engine_for(settings, runner=runner)
     seen = shelf.look(engine, runner)
     mark = constants(engine, runner).get("mark")
     found = tuple(_listed(one, mark) for one in seen.checkpoints)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sandbox.engines import Engine
 from sandbox.errors import Refused, UsageError
 from sandbox.lifecycle.observe import NEXT, Identity, Prod, Sandbox, program_version
+from sandbox.pods import Pod
 from sandbox.postgres import NAME_BYTES
-from sandbox.settings import Database, Settings
+from sandbox.settings import Database, Settings, Side
 from sandbox.shell import Runner
 from sandbox.sides import refuse_prod_url
 
@@ -18,9 +19,9 @@ def consent(settings: Settings, *, db_only: bool, hint: str = "") -> Refused:
     side = settings.sandbox
     lost = []
     if side.database is not None:
-        lost.append(f"the database {_address(side.database)}")
+        lost.append(f"the database {_address(side.database)}{_in(side.pods.database)}")
     if side.documents is not None and not db_only:
-        lost.append(f"the documents in {side.documents}")
+        lost.append(f"the documents in {side.documents}{_in(side.pods.documents)}")
     lost.append(f"the agent {settings.agent.login} and its key")
     where = f" behind {side.url}" if side.url else ""
     return Refused(
@@ -38,18 +39,26 @@ def refuse_mix_ups(settings: Settings, *, db_only: bool) -> None:
     mine, prods = settings.sandbox, settings.prod
     if mine.url is not None:
         refuse_prod_url(settings)
-    if mine.database and prods.database and _where(mine.database) == _where(prods.database):
+    if mine.database and prods.database and _where(mine) == _where(prods):
         raise Refused(
             f"the sandbox's database is prod's: {_address(mine.database)}", f"check {settings.name}.database"
         )
-    if not db_only and mine.documents is not None and mine.documents == prods.documents:
+    places = [(side.documents, _in(side.pods.documents)) for side in (mine, prods)]
+    if not db_only and mine.documents is not None and places[0] == places[1]:
         raise Refused(
             f"the sandbox's documents folder is prod's: {mine.documents}", f"check {settings.name}.documents"
         )
 
 
-def _where(database: Database) -> tuple[str, int, str]:
-    return database.host.lower(), database.port, database.name
+def _where(side: Side) -> tuple[str, int, str, str] | None:
+    database = side.database
+    if database is None:
+        return None
+    return database.host.lower(), database.port, database.name, _in(side.pods.database)
+
+
+def _in(pod: Pod | None) -> str:
+    return "" if pod is None else f" in {pod}"
 
 
 def _address(database: Database) -> str:

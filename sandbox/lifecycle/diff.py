@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import envfile
-from sandbox.engines import Engine, engine_for
+from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.errors import Interrupted
 from sandbox.lifecycle import checks, journal, shelf
 from sandbox.lifecycle.changes import TableDiff, tables
@@ -58,18 +58,18 @@ def diff(settings: Settings, runner: Runner, name: str, *, rows: bool, full: boo
     """
     shelf.checked(name)
     checks.refuse_mix_ups(settings, db_only=False)
-    engine = engine_for(settings, journal.new_run())
+    engine, ledger = engine_for(settings, journal.new_run(), runner), ledger_for(settings, runner)
     if is_dry(runner):
-        if journal.active(settings.files.state):
-            raise journal.busy(settings.files.state)
+        if journal.active(ledger):
+            raise journal.busy(ledger)
         return _diff(engine, runner, name, rows=rows, full=full)
-    with journal.held(settings.files.state, engine.run):
+    with journal.held(ledger, engine.run):
         return _diff(engine, runner, name, rows=rows, full=full)
 
 
 def _diff(engine: Engine, runner: Runner, name: str, *, rows: bool, full: bool) -> DiffReport:
     begun, at, settings = time.monotonic(), journal.now(), engine.settings
-    if (cut := journal.left(settings.files.state)) is not None:
+    if (cut := journal.left(ledger_for(settings, runner))) is not None:
         raise Interrupted(f"the {cut.strategy} {cut.run} was cut off", "run: inv recover")
     seen = shelf.look(engine, runner)
     one = seen.find(name)

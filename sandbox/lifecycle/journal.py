@@ -1,31 +1,34 @@
-"""What is in progress, so that any later command can see it and undo it; and who holds the lock.
+"""What is in progress, so that any later command can see it and undo it; and who holds the sandbox.
 
-The lock is the kernel's and dies with its holder. The journal is written before each effect and removed
-when nothing is left to undo.
+The journal is written before each effect and removed when nothing is left to undo. Where both are kept is
+the engine's to say: files of this machine, or an object of the cluster that every machine sees.
 """
 
 from __future__ import annotations
 
-import fcntl
 import getpass
-import json
 import os
-import secrets
 import socket
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
-from sandbox import jsonfile
-from sandbox.errors import Busy, Failed
+from sandbox.engines import ledger_for
+from sandbox.engines.files import LOCK, FileLedger
+from sandbox.engines.ledger import JOURNAL as PAGE
+from sandbox.engines.ledger import LAST as LAST_PAGE
+from sandbox.engines.ledger import Desk, Ledger, Taken
+from sandbox.errors import Busy, Failed, SandboxError
+from sandbox.places import here
 from sandbox.settings import Settings
+from sandbox.shell import Runner
 
-LOCK, JOURNAL, LAST = "lock", "journal.json", "last-refresh.json"
-_PATIENCE = 0.5  # seconds; a `status` holds the lock for microseconds while it looks
+JOURNAL, LAST = f"{PAGE}.json", f"{LAST_PAGE}.json"  # the files, where they are files
+__all__ = ["JOURNAL", "LAST", "LOCK"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Holder:
     host: str
     user: str
     since: str  # ISO 8601, UTC
+    place: str = ""  # where the process id means something; see `places.here`
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}, process {self.pid}, since {self.since}"
@@ -55,6 +59,7 @@ class Journal:
     documents: str = ""  # the live folder, when this run replaces it
     beside: bool = True  # its copy is made next to it, not inside it
     paused: bool = False  # the application is, or is about to be, paused; it ran before
+    pause: dict[str, Any] = field(default_factory=dict)  # the exact state to return to, the engine's words
     oid: int = 0  # the database that a rewind is to replace
     checkpoint: str = ""  # the name of the one that is saved, rewound to or forgotten
 
@@ -66,16 +71,17 @@ class Journal:
 
 @dataclass(frozen=True)
 class Look:
-    """What the files say about this sandbox, as `status` shows it."""
+    """What the ledger says about this sandbox, as `status` shows it."""
 
     running: dict[str, Any] | None
     interrupted: dict[str, Any] | None
     last_refresh: dict[str, Any] | None
+    problem: str | None = None  # why it could not be read
 
 
 def new_run() -> str:
     """A run's id: when it began, and something that no other has."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{token_hex(3)}"
 
 
 def now() -> str:
@@ -85,7 +91,7 @@ def now() -> str:
 
 def holder(run: str) -> Holder:
     """This process, as the holder of `run`."""
-    return Holder(run, os.getpid(), socket.gethostname(), _user(), now())
+    return Holder(run, os.getpid(), socket.gethostname(), _user(), now(), here())
 
 
 def _user() -> str:
@@ -96,23 +102,19 @@ def _user() -> str:
 
 
 class Book:
-    """The journal of one run; only the lock's holder has one.
+    """The journal of one run; only the ledger's holder has one.
 
     Args:
-        state: the sandbox's state folder.
+        at: the ledger's pages, or the folder of a ledger of files.
     """
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
+    def __init__(self, at: Desk | Path) -> None:
+        self.desk: Desk = FileLedger(at) if isinstance(at, Path) else at
         self.page: Journal | None = None
 
     def write(self, page: Journal) -> None:
-        """Write the journal; on disk before this returns.
-
-        Raises:
-            Failed: it cannot be written; the one that was there stays.
-        """
-        jsonfile.replace(self.state / JOURNAL, asdict(page))
+        """Write the journal; it outlives us when this returns."""
+        self.desk.write(PAGE, asdict(page))
         self.page = page
 
     def turn(self, phase: str, **changes: Any) -> None:
@@ -123,111 +125,94 @@ class Book:
 
     def clear(self) -> None:
         """Remove the journal: nothing is left to undo."""
-        (self.state / JOURNAL).unlink(missing_ok=True)
-        Path(f"{self.state / JOURNAL}.new").unlink(missing_ok=True)
-        Path(f"{self.state / LAST}.new").unlink(missing_ok=True)
+        self.desk.remove(PAGE)
         self.page = None
 
     def record(self, last: dict[str, Any]) -> None:
         """Write what `status` shows of the last refresh."""
-        jsonfile.replace(self.state / LAST, last)
+        self.desk.write(LAST_PAGE, last)
+
+
+def _ledger(at: Ledger | Path) -> Ledger:
+    return FileLedger(at) if isinstance(at, Path) else at
 
 
 @contextmanager
-def held(state: Path, run: str) -> Iterator[Book]:
-    """Hold the sandbox's lock.
+def held(at: Ledger | Path, run: str) -> Iterator[Book]:
+    """Hold the sandbox.
+
+    Args:
+        at: its ledger, or the folder of a ledger of files.
+        run: whose work it is.
 
     Raises:
         Busy: another run holds it; the message says who.
-        Failed: its file cannot be written.
     """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = state / LOCK
-    file = _locked(path)
-    try:
-        with jsonfile.writing(path):
-            os.ftruncate(file, 0)
-            os.write(file, json.dumps(asdict(holder(run))).encode())
-        yield Book(state)
-    finally:
-        path.unlink(missing_ok=True)  # while it is held: nobody can take a file that is about to go
-        os.close(file)
-
-
-def _locked(path: Path) -> int:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(file), path.stat()):
-                return file
-        except FileNotFoundError:
-            pass  # its holder ended, and removed it, in between
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(file)
-                raise busy(path.parent) from None
-            time.sleep(0.02)
-        os.close(file)
+            desk = stack.enter_context(_ledger(at).hold(asdict(holder(run))))
+        except Taken as taken:
+            raise _busy(taken.holder) from None
+        yield Book(desk)
 
 
-def busy(state: Path) -> Busy:
-    """The error that names who holds the lock."""
-    who = _holder(state)
+def _busy(who: dict[str, Any] | None) -> Busy:
     return Busy(
-        f"another run holds this sandbox: {who or 'it just began'}", "wait until it ends, or end that process"
+        f"another run holds this sandbox: {Holder(**who) if who else 'it just began'}",
+        "wait until it ends, or end that process",
     )
 
 
-def _holder(state: Path) -> Holder | None:
-    found = jsonfile.read(state / LOCK)
-    return Holder(**found) if found else None
+def busy(at: Ledger | Path) -> Busy:
+    """The error that names who holds the sandbox."""
+    return _busy(_ledger(at).holder())
 
 
-def active(state: Path) -> Holder | None:
-    """Who holds the lock at this moment; reads only."""
-    try:
-        file = os.open(state / LOCK, os.O_RDONLY)
-    except FileNotFoundError:
+def active(at: Ledger | Path) -> Holder | None:
+    """Who holds the sandbox at this moment; reads only."""
+    found = _ledger(at).holder()
+    if found is None:
         return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _holder(state) or Holder("?", 0, "?", "?", "?")
-    else:
-        return None
-    finally:
-        os.close(file)
+    return Holder(**found) if found else Holder("?", 0, "?", "?", "?")
 
 
-def left(state: Path) -> Journal | None:
-    """The journal on disk, whoever wrote it.
+def left(at: Desk | Ledger | Path) -> Journal | None:
+    """The journal, whoever wrote it.
 
     Raises:
         Failed: it cannot be read.
     """
-    found = jsonfile.read(state / JOURNAL)
+    desk = FileLedger(at) if isinstance(at, Path) else at
+    found = desk.read(PAGE)
     if found is None:
         return None
     try:
         return Journal(**{**found, "holder": Holder(**found["holder"])})
     except (TypeError, KeyError):
         raise Failed(
-            f"{state / JOURNAL} is of another version", "run recover with the version that wrote it"
+            f"{desk.where} is of another version", "run recover with the version that wrote it"
         ) from None
 
 
-def interrupted(settings: Settings) -> Journal | None:
-    """The journal of a run that was cut off; None when there is none or a run is going on. Files only."""
-    state = settings.files.state
-    return None if active(state) else left(state)
+def interrupted(settings: Settings, runner: Runner | None = None) -> Journal | None:
+    """The journal of a run that was cut off; None when there is none or a run is going on. Reads only."""
+    ledger = ledger_for(settings, runner)
+    return None if active(ledger) else left(ledger)
 
 
-def look(settings: Settings) -> Look:
-    """What the files say: who runs, what was interrupted, when the last refresh was."""
-    state = settings.files.state
-    who = active(state)
-    cut = None if who else left(state)
+def look(settings: Settings, runner: Runner | None = None) -> Look:
+    """What the ledger says: who runs, what was interrupted, when the last refresh was.
+
+    A ledger that cannot be read is told as a problem.
+    """
+    try:
+        ledger = ledger_for(settings, runner)
+        who = active(ledger)
+        cut = None if who else left(ledger)
+        last = ledger.read(LAST_PAGE)
+    except SandboxError as error:
+        if settings.cluster is None:
+            raise
+        return Look(None, None, None, error.what)
     told = {"run": cut.run, **asdict(cut)} if cut else None
-    return Look(asdict(who) if who else None, told, jsonfile.read(state / LAST))
+    return Look(asdict(who) if who else None, told, last)

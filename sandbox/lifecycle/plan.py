@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 from dataclasses import dataclass
 
-from sandbox import documents
+from sandbox import documents, places
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Refused, UsageError
 from sandbox.lifecycle import checks, journal
@@ -109,17 +107,9 @@ def claimant(neighbour: Neighbour) -> journal.Holder | None:
     return journal.Holder(found[1], int(found[3]), found[2], "?", "?") if found else None
 
 
-def dead(holder: journal.Holder) -> bool:
-    """Whether a run of this machine is known to have ended."""
-    if holder.host != socket.gethostname():
-        return False
-    try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+def dead(engine: Engine, holder: journal.Holder) -> bool:
+    """Whether another run that claims a database is known to have ended; ours holds the sandbox."""
+    return engine.alone or places.ended(holder.host, holder.pid)
 
 
 def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from sandbox.engines import Engine, engine_for
+from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.errors import Interrupted, Unreachable, UsageError
 from sandbox.lifecycle import journal
 from sandbox.lifecycle.journal import Book, Journal
@@ -23,38 +23,39 @@ def recover(settings: Settings, runner: Runner) -> RecoverReport:
         Busy: a run is going on.
         SandboxError: something could not be put back; the journal stays, and recover can be run again.
     """
-    state = settings.files.state
+    ledger = ledger_for(settings, runner)
     run = journal.new_run()
     if is_dry(runner):
-        if journal.active(state):
-            raise journal.busy(state)
-        page = journal.left(state)
+        if journal.active(ledger):
+            raise journal.busy(ledger)
+        page = journal.left(ledger)
         if page is None:
             return RecoverReport(found=False, dry=True)
-        return replace(put_back(_engine(settings, page, run), runner, page), dry=True)
-    if not state.exists() and settings.sandbox.database is None:
+        return replace(put_back(_engine(settings, runner, page, run), runner, page), dry=True)
+    if not settings.files.state.exists() and settings.sandbox.database is None:
         return RecoverReport(found=False)
-    with journal.held(state, run) as book:
-        return settle(settings, runner, book, run)
+    with journal.held(ledger, run) as book:
+        return settle(settings, book.desk.guarded(runner), book, run)
 
 
 def settle(settings: Settings, runner: Runner, book: Book, run: str) -> RecoverReport:
     """Put back what the journal, or a claim on a database, tells of; the caller holds the lock."""
-    page = journal.left(book.state)
+    page = journal.left(book.desk)
     if page is None:
         with suppress(UsageError, Unreachable):  # then nothing says that there was a run
-            page = _stray(engine_for(settings, run), runner)
+            page = _stray(engine_for(settings, run, runner), runner)
     if page is None:
         return RecoverReport(found=False)
     _refuse_other(settings, page, book)
-    report = put_back(_engine(settings, page, run), runner, page)
+    report = put_back(_engine(settings, runner, page, run), runner, page)
     book.clear()
     return report
 
 
-def _engine(settings: Settings, page: Journal, run: str) -> Engine:
+def _engine(settings: Settings, runner: Runner, page: Journal, run: str) -> Engine:
     """The engine that the run used; a team's own script needs none, and runs here."""
-    return engine_for(replace(settings, engine="local") if page.strategy == "script" else settings, run)
+    local = replace(settings, engine="local", cluster=None)
+    return engine_for(local if page.strategy == "script" else settings, run, runner)
 
 
 def _refuse_other(settings: Settings, page: Journal, book: Book) -> None:
@@ -65,7 +66,7 @@ def _refuse_other(settings: Settings, page: Journal, book: Book) -> None:
     if page.database.rpartition(":")[0] != here:  # a lab's port may move
         raise Interrupted(
             f"the journal is about {page.database}, the settings name {here or 'no database'}",
-            f"recover with the settings of then, or remove {book.state / journal.JOURNAL}",
+            f"recover with the settings of then, or remove {book.desk.where}",
         )
 
 
@@ -82,7 +83,7 @@ def _stray(engine: Engine, runner: Runner) -> Journal | None:
         holder = claimant(neighbour)
         if holder is None:
             continue
-        if not dead(holder):
+        if not dead(engine, holder):
             raise not_ours(neighbour)
         live = folder(engine, runner, side) if side.documents else None
         return Journal(

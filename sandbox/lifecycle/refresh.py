@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.engines import Engine, engine_for
+from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.lifecycle import checks, journal, plan, recover, script
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
@@ -68,8 +68,9 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
         return _rehearsed(settings, runner, run, db_only=db_only, progress=progress)
     if settings.refresh.script is None:
         checks.refuse_mix_ups(settings, db_only=db_only)
-        engine_for(settings, run)  # a missing engine is said before anything is made
-    with journal.held(settings.files.state, run) as book:
+        engine_for(settings, run, runner)  # a missing engine is said before anything is made
+    with journal.held(ledger_for(settings, runner), run) as book:
+        runner = book.desk.guarded(runner)
         begun = time.monotonic()
         before = recover.settle(settings, runner, book, run)
         for action in before.actions:
@@ -79,7 +80,8 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
             outcome = Outcome(warnings=("your own script did the refresh: nothing was verified",))
             report = _report(run, "script", outcome, seconds)
         else:
-            outcome = _done(engine_for(settings, run), runner, book, db_only=db_only, progress=progress)
+            engine = engine_for(settings, run, runner)
+            outcome = _done(engine, runner, book, db_only=db_only, progress=progress)
             report = _report(
                 run, settings.refresh.strategy, outcome, time.monotonic() - begun, before.actions
             )
@@ -120,12 +122,13 @@ def _rehearsed(
     settings: Settings, runner: Runner, run: str, *, db_only: bool, progress: Progress
 ) -> RefreshReport:
     """A dry run: both sides are really read, and each change is printed by the runner."""
-    if journal.active(settings.files.state):
-        raise journal.busy(settings.files.state)
+    ledger = ledger_for(settings, runner)
+    if journal.active(ledger):
+        raise journal.busy(ledger)
     if settings.refresh.script is not None:
         script.show(settings, runner, db_only=db_only)
         return _report(run, "script", Outcome(), 0.0, dry=True)
-    engine = engine_for(settings, run)
+    engine = engine_for(settings, run, runner)
     work = _work(engine, runner, None, db_only=db_only, progress=progress, interrupt=Interrupt())
     return _report(run, settings.refresh.strategy, work.do(), 0.0, dry=True)
 

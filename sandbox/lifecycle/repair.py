@@ -14,14 +14,14 @@ from typing import Any
 
 from sandbox import documents
 from sandbox.engines import Engine
-from sandbox.errors import Failed, UsageError
+from sandbox.errors import Failed, Unreachable, UsageError
 from sandbox.lifecycle import swap, tidy
 from sandbox.lifecycle.journal import Journal
 from sandbox.lifecycle.observe import Neighbour, ask, constants
 from sandbox.lifecycle.plan import claimant
 from sandbox.postgres import APPLICATION, Access, failure, identifier, literal
 from sandbox.settings import Side
-from sandbox.shell import Result, Runner, change, is_dry, observe
+from sandbox.shell import Runner, change, is_dry, observe, require
 
 _SWAPPING, _SHELVING = ("swap", "rewind"), ("save", "forget")  # strategies
 _GONE_WITHIN = 5.0  # seconds, for the sessions of a dead run
@@ -66,13 +66,6 @@ class _Repair:
         """Change the documents folders, and say so."""
         require(change(self.runner, self.engine.documents_command(self.side, text)), doing)
         self.actions.append(doing)
-
-
-def require(result: Result, doing: str) -> None:
-    """Raise `Failed` when a command on the documents or the application failed."""
-    if result.exited != 0:
-        said = [line for line in result.stderr.splitlines() if line.strip()]
-        raise Failed(f"{doing} failed ({result.exited}): {said[0] if said else 'no message'}")
 
 
 def put_back(engine: Engine, runner: Runner, page: Journal) -> RecoverReport:
@@ -120,7 +113,7 @@ def _end_sessions(repair: _Repair) -> None:
     access = repair.access if repair.page.strategy == "in-place" else repair.access.maintenance
     end = swap.end_sessions(ours, _GONE_WITHIN)
     repair.sql(access, end, "ended its sessions")
-    with suppress(UsageError):
+    with suppress(UsageError, Unreachable):  # its server ends sessions that nobody holds
         prod = repair.engine.settings.prod
         text = repair.engine.access(prod).psql(end).text()
         if repair.page.strategy in ("swap", "in-place"):
@@ -199,8 +192,5 @@ def _documents(repair: _Repair, *, committed: bool) -> None:
 
 
 def _resume(repair: _Repair) -> None:
-    text = repair.engine.resume_command()
-    if text is None:
-        raise Failed("the application is paused, and nothing says how to resume it", "set application.resume")
-    require(change(repair.runner, text), "resuming the application")
-    repair.actions.append("resumed the application")
+    notes = repair.engine.resume(repair.runner, repair.page.pause)
+    repair.actions += ["resumed the application", *notes]

@@ -14,6 +14,7 @@ from sandbox.dolibarr.identity import Arms, WhoAmI
 from sandbox.errors import ExitCode, Unreachable
 from sandbox.lifecycle import journal
 from sandbox.settings import Settings
+from sandbox.shell import Runner
 from sandbox.sides import refuse_prod_url
 
 
@@ -50,12 +51,13 @@ class Status:
     last_refresh: dict[str, Any] | None
     interrupted: dict[str, Any] | None
     running: dict[str, Any] | None
+    journal: str | None  # why it could not be read; then nothing is known of a refresh
     exit_code: int
     next_step: str
 
 
-def observe(settings: Settings) -> Status:
-    """Look at the sandbox and its files.
+def observe(settings: Settings, runner: Runner | None = None) -> Status:
+    """Look at the sandbox, its files and its journal.
 
     Raises:
         Refused: the sandbox's URL is prod's.
@@ -64,7 +66,7 @@ def observe(settings: Settings) -> Status:
     refuse_prod_url(settings)
     key = envfile.read_secret(settings.files.key)
     health, pulse, owner = _ask(settings, key)
-    here = journal.look(settings)
+    here = journal.look(settings, runner)
     code, step = _verdict(pulse, owner.arms, here.interrupted is not None)
     missing = set(settings.agent.rights) - set(owner.rights) if owner.arms is Arms.ARMED else set()
     if not step and missing:
@@ -92,6 +94,7 @@ def observe(settings: Settings) -> Status:
         last_refresh=here.last_refresh,
         interrupted=here.interrupted,
         running=here.running,
+        journal=here.problem,
         exit_code=int(code),
         next_step=step,
     )

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.engines import Engine, engine_for
-from sandbox.lifecycle import checks, journal, recover, repair
+from sandbox.engines import Engine, engine_for, ledger_for
+from sandbox.lifecycle import checks, journal, recover
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.observe import Sandbox, observe_more
 from sandbox.lifecycle.progress import Progress
 from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.postgres import Access, failure, together
 from sandbox.settings import Settings
-from sandbox.shell import Runner, change, is_dry
+from sandbox.shell import Runner, change, is_dry, require
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Steps:
     def shell(self, text: str, doing: str) -> None:
         """Run a text that changes the sandbox's documents, or a checkpoint's."""
         command = self.engine.documents_command(self.settings.sandbox, text)
-        repair.require(change(self.runner, command), doing)
+        require(change(self.runner, command), doing)
 
     def sandbox(self, more: str = "") -> tuple[Sandbox, dict[str, Any]]:
         """Look at the live database, after putting back what a run left whose journal is lost.
@@ -101,15 +101,16 @@ def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[
     """
     checks.refuse_mix_ups(settings, db_only=False)
     run = journal.new_run()
-    engine = engine_for(settings, run)
+    engine, ledger = engine_for(settings, run, runner), ledger_for(settings, runner)
     engine.access(settings.sandbox)
     if is_dry(runner):
-        if journal.active(settings.files.state):
-            raise journal.busy(settings.files.state)
+        if journal.active(ledger):
+            raise journal.busy(ledger)
         yield Steps(engine, runner, None, Interrupt(), progress)
         return
-    with journal.held(settings.files.state, run) as book:
-        if journal.left(settings.files.state) is not None:
+    with journal.held(ledger, run) as book:
+        runner = book.desk.guarded(runner)
+        if journal.left(book.desk) is not None:
             _settle(engine, runner, book, progress)
         already = "by then it was done, and it was tidied up"
         with undone_on_failure(engine, runner, book, already) as interrupt:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from sandbox.errors import Busy, Failed, UsageError
+from sandbox.errors import Busy, Failed
 from sandbox.lifecycle import grants, inplace, journal, stream, swap
-from sandbox.lifecycle.repair import require
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.postgres import Access, failure, identifier
 from sandbox.shell import change
@@ -78,33 +78,28 @@ class InPlace(Work):
         """Do all of it."""
         carried = stream.Stream(self.engine, self.live, self.plan.role)
         text = carried.within(inplace.clear(self.plan.role), f"{grants.APPLY}{self.mute}")
-        pause = self._pause()
+        pause = self._pausing()
         folders = self.copy_documents()  # the long part that needs nobody stopped
         begun = time.monotonic()
-        if pause is not None:
-            self.begin("pause", paused=True)
-            require(change(self.runner, pause), "pausing the application")
+        if pause:
+            self.begin("pause", paused=True, pause=pause)
+            self.engine.pause(self.runner, pause)
         self.begin("copy")
         copied = self.copy(carried, text, "load")
         self.turn("swap")
         self.swap_documents()
         told = {**copied.told, **self.sql(self.live, swap.ANALYZE, "gathering statistics")}
         away = round((copied.told.get("committed", 0) - copied.told.get("cleared", 0)) * 1000)
-        if pause is not None:
-            require(change(self.runner, self.engine.resume_command() or ":"), "resuming the application")
+        if pause:
+            self.warnings += self.engine.resume(self.runner, pause)
             away = round((time.monotonic() - begun) * 1000)
-        self.turn("clean", paused=False)
+        self.turn("clean", paused=False, pause={})
         self.progress.stage("clean")
         self.discard_documents()
         return self.outcome(copied, told, unavailable_ms=0 if self.dry else away, documents=folders)
 
-    def _pause(self) -> str | None:
-        pause, resume = self.engine.pause_command(), self.engine.resume_command()
-        name = self.engine.settings.name
-        if pause is not None and resume is None:
-            raise UsageError(
-                f"{name}.application.pause is set, but not resume", f"set {name}.application.resume"
-            )
-        if pause is None:
-            self.warnings.append(f"the application was not paused: set {name}.application.pause and resume")
+    def _pausing(self) -> dict[str, Any]:
+        pause = self.engine.pausing(documents=self.plan.folders is not None)
+        if not pause:
+            self.warnings.append("the application was not paused: nothing that runs is configured to be")
         return pause

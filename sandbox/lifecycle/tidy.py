@@ -35,7 +35,7 @@ def tidy(engine: Engine, runner: Runner, page: Journal) -> Tidied:
         SandboxError: one of them cannot be removed.
     """
     seen = shelf.look(engine, runner)
-    others = foreign(seen, page)
+    others = foreign(engine, seen, page)
     gone = [name for name in _databases(seen, page) if name not in others]
     actions = [_drop(engine, runner, name) for name in gone]
     folders = _folders(engine, runner, seen, page)
@@ -51,24 +51,24 @@ def _databases(seen: shelf.Shelf, page: Journal) -> list[str]:
     return found + [broken for broken in seen.broken if broken == name]
 
 
-def foreign(seen: shelf.Shelf, page: Journal) -> dict[str, Holder]:
+def foreign(engine: Engine, seen: shelf.Shelf, page: Journal) -> dict[str, Holder]:
     """The half copies of this checkpoint that belong to a run which is not known to be dead."""
     found = {}
     for name in _databases(seen, page):
         # one without a claim was cut off between two statements
         owner = claimant(Neighbour(name, seen.others.get(name)))
-        if owner is not None and owner.run != page.run and not dead(owner):
+        if owner is not None and owner.run != page.run and not dead(engine, owner):
             found[name] = owner
     return found
 
 
-def refuse_foreign(seen: shelf.Shelf, page: Journal) -> None:
+def refuse_foreign(engine: Engine, seen: shelf.Shelf, page: Journal) -> None:
     """Refuse to make a checkpoint that another run is making.
 
     Raises:
         Busy: one is.
     """
-    for name, owner in foreign(seen, page).items():
+    for name, owner in foreign(engine, seen, page).items():
         raise Busy(
             f"the database {name} belongs to a run that is not known to be dead: {owner}",
             f"wait; if that run is dead, recover it from its own folder, or drop {name}",

@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import documents
+from sandbox import documents, sync
 from sandbox.engines import Engine
 from sandbox.errors import Failed
 from sandbox.lifecycle import journal, neutralize, stream
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.plan import Folders, Plan
 from sandbox.lifecycle.progress import Progress, Watcher
-from sandbox.lifecycle.repair import require
 from sandbox.postgres import Access, failure, together
-from sandbox.shell import Runner, change, is_dry, observe
+from sandbox.shell import Runner, change, is_dry, observe, require
 
 _PASSES = 4  # over prod's documents, which may change while they are copied
 
@@ -117,8 +116,7 @@ class Work:
         self.begin("documents")
         layout = folders.sandbox.layout()
         for number in range(1 if self.dry else _PASSES):
-            text = documents.copy(folders.prod.path, folders.sandbox, again=number > 0)
-            result = change(self.runner, self.engine.documents_command(self.side, text))
+            result = change(self.runner, self._carried(folders, again=number > 0))
             self.interrupt.check()
             found = self._same(folders, layout) if result.exited == 0 and not self.dry else None
             if found is not None:
@@ -129,6 +127,19 @@ class Work:
         raise Failed(
             "prod's documents change faster than they are copied", "run it again when prod is quieter"
         )
+
+    def _carried(self, folders: Folders, *, again: bool) -> str:
+        """Shell text: copy the documents beside the live ones, or bring that copy up to date."""
+        prod, path, live = self.engine.settings.prod, folders.prod.path, folders.sandbox
+        if self.engine.documents_together:
+            return self.engine.documents_command(self.side, documents.copy(path, live, again=again))
+        parts = (
+            self.engine.documents_command(prod, sync.listed(path)),
+            self.engine.documents_stream(self.side, sync.staged(live, again=again)),
+            self.engine.documents_stream(prod, sync.sent(path)),
+            self.engine.documents_stream(self.side, sync.received(live)),
+        )
+        return " | ".join(f"{{\n{part}}}" for part in parts)
 
     def _same(self, folders: Folders, layout: documents.Layout) -> documents.Manifest | None:
         """The copy's manifest, when it is prod's."""

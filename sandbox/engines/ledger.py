@@ -1,0 +1,67 @@
+"""Where a sandbox's lock and its pages are kept: the journal of what is in progress, the last refresh.
+
+A ledger knows nothing of what is written on a page. Only who holds it may write.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from sandbox.shell import Runner
+
+JOURNAL, LAST = "journal", "last-refresh"
+Page = dict[str, Any]
+
+
+class Taken(Exception):
+    """Another run holds the ledger.
+
+    Args:
+        holder: what it says of itself; None when it does not say.
+    """
+
+    def __init__(self, holder: Page | None) -> None:
+        super().__init__("taken")
+        self.holder = holder
+
+
+class Desk(Protocol):
+    """A ledger's pages; only its holder writes."""
+
+    @property
+    def where(self) -> str:
+        """Where the pages are, for people."""
+
+    def read(self, name: str) -> Page | None:
+        """A page; None when there is none."""
+
+    def write(self, name: str, page: Page) -> None:
+        """Write a page; it outlives us when this returns."""
+
+    def remove(self, name: str) -> None:
+        """Remove a page, if it is there."""
+
+    def guarded(self, runner: Runner) -> Runner:
+        """A runner that changes nothing once the ledger is held no more."""
+
+
+class Ledger(Protocol):
+    """What anybody can read, and one at a time can hold."""
+
+    @property
+    def where(self) -> str:
+        """Where the pages are, for people."""
+
+    def read(self, name: str) -> Page | None:
+        """A page; None when there is none."""
+
+    def hold(self, who: Page) -> AbstractContextManager[Desk]:
+        """Be its only holder while inside.
+
+        Raises:
+            Taken: another run is.
+        """
+
+    def holder(self) -> Page | None:
+        """Who holds it at this moment; empty when its holder does not say."""

@@ -1,0 +1,69 @@
+"""The shell texts that bring a folder to what a folder in another place is; knows no engine.
+
+The four are parts of one pipe: `listed` (there) | `staged` (here) | `sent` (there) | `received` (here). Both
+listings are compared first, and only what differs travels, as a tar stream. They ask for GNU find, sort,
+comm, sed and tar, which every Linux image of Dolibarr has.
+"""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from sandbox.documents import HIDDEN, Look
+
+# no path of find's has two slashes in a row: what follows them is not of the path
+_LIST = r"""find . -mindepth 1 \( -type d -printf '%P//d %T@ %m\0' -o -type f -printf '%P//f %s %T@ %m\0' \
+  -o -type l -printf '%P//l %l\0' \)"""
+_END = "//end"  # a listing that lacks it was cut off, and would delete all that it does not name
+_SORT = "LC_ALL=C sort -z"
+_PATHS = "sed -z 's,//.*,,'"
+_KINDS = r"sed -z 's,\(//[df]\) .*,\1,'"  # path and type, of a link its target too
+
+
+def listed(source: str) -> str:
+    """Shell text that prints what is in a folder."""
+    return f"cd -P -- {quote(source)} && {_LIST} && printf '{_END}\\0'\n"
+
+
+def staged(live: Look, *, again: bool) -> str:
+    """Shell text that makes a copy of the live folder without what is not listed; prints what it lacks.
+
+    Args:
+        live: the folder that the copy will replace.
+        again: go on from an earlier copy.
+    """
+    target = quote(live.layout().next)
+    own = f"! -name '{HIDDEN}*'"
+    begin = f"""rm -rf -- {target}
+mkdir -m 700 -- {target} || exit 1
+(cd -P -- {quote(live.path)} && find . -mindepth 1 -maxdepth 1 {own} \\
+  -exec cp -a --reflink=auto -t {target} -- {{}} +)
+"""
+    return f"""lists=$(mktemp -d) || exit 1
+trap 'rm -rf "$lists"' EXIT
+{_SORT} >"$lists/all" || exit 1
+grep -qzxF '{_END}' "$lists/all" || {{ echo "prod's listing was cut off" >&2; exit 1; }}
+grep -vzxF '{_END}' "$lists/all" >"$lists/wanted"
+{"" if again else begin}cd -P -- {target} || exit 1
+{_LIST} | {_SORT} >"$lists/own" || exit 1
+for list in wanted own; do {_KINDS} "$lists/$list" | {_SORT} >"$lists/$list.kinds"; done
+comm -z -13 "$lists/wanted.kinds" "$lists/own.kinds" | {_PATHS} | xargs -0 -r rm -rf -- || exit 1
+comm -z -23 "$lists/wanted" "$lists/own" | {_PATHS}
+"""
+
+
+def sent(source: str) -> str:
+    """Shell text that reads paths and writes what they are as a tar stream, times to the nanosecond."""
+    return f"""cd -P -- {quote(source)} && tar --create --file=- --format=posix \\
+  --pax-option=delete=atime,delete=ctime --no-recursion --null --verbatim-files-from --files-from=-
+"""
+
+
+def received(live: Look) -> str:
+    """Shell text that puts a tar stream into the copy; its files belong to the live folder's owner."""
+    target = quote(live.layout().next)
+    owner = f"chown -hR {live.owner} . || exit 1\n" if live.root else ""
+    return f"""cd -P -- {target} || exit 1
+tar --extract --file=- --preserve-permissions --no-same-owner --overwrite --delay-directory-restore || exit 1
+{owner}chmod {live.mode} .
+"""
