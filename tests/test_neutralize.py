@@ -46,6 +46,8 @@ LOUD = {
     "MEMBER_ENABLE_PUBLIC": ("1", "0"),
     "PARTNERSHIP_ENABLE_PUBLIC": ("1", "0"),
     "DONATION_ENABLE_PUBLIC": ("1", "0"),
+    "RECRUITMENT_ENABLE_PUBLIC_INTERFACE": ("1", "0"),
+    "PROJECT_ENABLE_PUBLIC": ("1", "0"),
     "FTP_SERVER_1": ("ftp.example", ""),
     "FTP_PASSWORD_1": ("secret", ""),
     "CLICKTODIAL_URL": ("https://pbx.example", ""),

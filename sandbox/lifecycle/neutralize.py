@@ -118,6 +118,7 @@ RULES: tuple[Rule, ...] = (
     _off("directories and lists", "ADHERENT_USE_MAILMAN", "ADHERENT_USE_SPIP"),
     _off("public pages", "TICKET_ENABLE_PUBLIC_INTERFACE", "MEMBER_ENABLE_PUBLIC"),
     _off("public pages", "PARTNERSHIP_ENABLE_PUBLIC", "DONATION_ENABLE_PUBLIC"),
+    _off("public pages", "RECRUITMENT_ENABLE_PUBLIC_INTERFACE", "PROJECT_ENABLE_PUBLIC"),
     _blank("other services", "^FTP_(SERVER|PASSWORD)_[0-9]+$"),
     _blank("other services", "^(CLICKTODIAL_URL|WEBSERVICES_KEY)$"),
     _blank("other services", "^(AI_API_|EXTERNAL_RSS_URLRSS_)"),
