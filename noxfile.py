@@ -83,8 +83,24 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Run the cycle and its faults on the lab's Kubernetes node: KUBECONFIG=FILE nox -s cluster."""
+    if not os.environ.get("KUBECONFIG"):
+        session.skip("KUBECONFIG names no cluster, so nothing of engine kubernetes was tested")
+    if not shutil.which("kubectl") and shutil.which("apt-get") and os.geteuid() == 0:
+        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "kubernetes-client"]
+        session.run("apt-get", "update", "-q", external=True, silent=True, success_codes=range(256))
+        session.run(*install, external=True, silent=True, success_codes=range(256))
+    if not shutil.which("kubectl"):
+        session.skip("kubectl is not on PATH, so nothing of engine kubernetes was tested")
+    session.install("-e", ".[lab]", *group("tests"))
+    browser(session)
+    session.run("pytest", "-m", "cluster", "tests/cluster", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
-    """Time checkpoints beside the server's own copy and DSLR: nox -s bench -- --size 1000."""
+    """Time refreshes and checkpoints beside what others need: nox -s bench -- --sizes 200,1000."""
     session.install("-e", ".[lab]", *group("bench"))
     browser(session)
     session.run("python", "-m", "sandbox.lab.bench", *session.posargs)
