@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.engines import Engine
 from sandbox.lifecycle import copying, verify
 from sandbox.lifecycle.observe import ask
+from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.shelf import Origin
 from sandbox.postgres import Access
 from sandbox.shell import Runner
@@ -17,20 +18,9 @@ from sandbox.shell import Runner
 # an idle session sends its counts to the server after 10 s at the latest, one that ends at once
 _SETTLED = 15
 
-# values are compared and shown as text: it must not depend on who asks
-SESSION = (
-    verify.SESSION
-    + """SET TimeZone = 'UTC';
-SET DateStyle = 'ISO, YMD';
-SET IntervalStyle = 'postgres';
-SET bytea_output = 'hex';
-SET extra_float_digits = 1;
-SET xmloption = 'content';
-SET lc_monetary = 'C';
-"""
-)
+SESSION = verify.SESSION
 SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;\nSELECT 1 AS snapshot \\gset\n"
-TABLES = f"SELECT * FROM ({verify.RELATIONS}) r WHERE relkind IN ('r', 'm')"
+TABLES = f"SELECT * FROM ({RELATIONS}) r WHERE relkind IN ('r', 'm')"
 
 # two tables with this in common store and print a row in the same way
 _SHAPE = """md5(string_agg(concat_ws(':', attnum, attname, atttypid, atttypmod, attcollation, attgenerated,

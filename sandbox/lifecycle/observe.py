@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.engines import Engine
 from sandbox.errors import UsageError
 from sandbox.lifecycle.neutralize import MARK
-from sandbox.lifecycle.verify import RELATIONS
+from sandbox.lifecycle.shape import RELATIONS
 from sandbox.postgres import APPLICATION, Access, failure, literal, together
 from sandbox.settings import Side
 from sandbox.shell import Runner, observe
@@ -42,6 +42,7 @@ class Prod:
     bytes: int
     tables: dict[str, int]  # bytes by schema.table
     indexes: int
+    unusual: str  # what it has that only a dump carries; empty: nothing
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ _PROD = f"""
 SELECT json_build_object(
   'version', current_setting('server_version_num')::int, 'identity', {_IDENTITY}, 'user', session_user,
   'read_only', current_setting('default_transaction_read_only')::bool,
-  'bytes', pg_database_size(current_database()));
+  'bytes', pg_database_size(current_database()), 'unusual', concat_ws(' and ',
+    (SELECT 'large objects' FROM pg_largeobject_metadata LIMIT 1),
+    (SELECT 'rows in tables of extensions' FROM pg_extension WHERE extconfig <> '{{}}' LIMIT 1)));
 SELECT json_build_object(
   'can_write', coalesce(bool_or(has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE')), false),
   'tables', coalesce(json_object_agg(name, pg_table_size(oid)), '{{}}'),

@@ -1,4 +1,4 @@
-"""How far a refresh is: what the console shows, and how it is read from pg_restore's own words."""
+"""How far a refresh is: what the console shows, and how it is read from its programs' own words."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Silent:
 
 
 _TABLE = re.compile(r'processing data for table "(.*)"')
+_DONE = re.compile(r"^dolibarr-sandbox table (.*)$")
 _INDEX = re.compile(r"creating (?:INDEX|CONSTRAINT) ")
 _STAGE = re.compile(r"^dolibarr-sandbox stage (\w+)$")
 
@@ -87,6 +88,9 @@ class Watcher:
     def _line(self, line: str) -> None:
         if stage := _STAGE.match(line):
             self._progress.stage(stage[1])
+        elif done := _DONE.match(line):
+            self._begun[done[1]] = self._sizes.get(done[1], 0)
+            self._tell(len(self._begun), sum(self._begun.values()))
         elif table := _TABLE.search(line):
             self._begun[table[1]] = self._sizes.get(table[1], 0)
             self._tell(len(self._begun) - 1, sum(self._begun.values()) - self._begun[table[1]])

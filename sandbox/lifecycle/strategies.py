@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from sandbox.errors import Busy, Failed
-from sandbox.lifecycle import grants, inplace, journal, stream, swap
+from sandbox.lifecycle import grants, holder, inplace, journal, parallel, stream, swap
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.postgres import Access, failure, identifier
 from sandbox.shell import change
@@ -19,13 +19,13 @@ class Swap(Work):
         """Do all of it."""
         names, sandbox, server = self.plan.names, self.plan.sandbox, self.live.maintenance
         beside = self.live.named(names.next)
-        carried = stream.Stream(self.engine, beside, self.plan.role)
+        carried = self.carrier(beside)
         mine = journal.holder(self.engine.run)
         claim = swap.claim(mine.run, mine.host, mine.pid)
         self.begin("create")
         self.create(swap.create(names, sandbox.owner, sandbox.options, claim))
         self.begin("copy")
-        copied = self.copy(carried, carried.beside(), "verify")
+        copied = self.copy(carried, carried.beside(), carried.wanted)
         folders = self.copy_documents()
         self.begin("neutralize")
         told = self.sql(beside, swap.muted(self.mute, self.plan.role), "neutralizing the copy")
@@ -39,6 +39,14 @@ class Swap(Work):
         self.sql(server, swap.drop(names.old), f"dropping {names.old}")
         self.discard_documents()
         return self.outcome(copied, told, unavailable_ms=away, documents=folders)
+
+    def carrier(self, beside: Access) -> stream.Stream:
+        """Several workers; one dump for a prod that has what only a dump carries."""
+        unusual = self.plan.prod.unusual
+        if unusual:
+            self.warnings.append(f"prod has {unusual}: copied by one pg_dump, not in parallel")
+        kind = stream.Stream if unusual else parallel.Parallel
+        return kind(self.engine, beside, self.plan.role, self.check)
 
     def create(self, script: str) -> None:
         """Create the next database, unless somebody just did."""
@@ -54,7 +62,7 @@ class Swap(Work):
         """Give the sandbox's other roles in the copy what they have in the live database."""
         role = f"SET ROLE {identifier(self.plan.role)};\n" if self.plan.role else ""
         ask, take = self.live.psql(grants.ASK).text(), beside.psql().text()
-        before, after = stream.here(role + grants.TAKE), stream.here(grants.APPLY)
+        before, after = holder.here(role + grants.TAKE), holder.here(grants.APPLY)
         text = f"{{ {before}{ask}printf '\\\\.\\n'\n{after}}} | {take}\n"
         result = change(self.runner, self.engine.database_command(self.side, text))
         if result.exited != 0:
@@ -76,7 +84,7 @@ class InPlace(Work):
 
     def do(self) -> Outcome:
         """Do all of it."""
-        carried = stream.Stream(self.engine, self.live, self.plan.role)
+        carried = stream.Stream(self.engine, self.live, self.plan.role, self.check)
         text = carried.within(inplace.clear(self.plan.role), f"{grants.APPLY}{self.mute}")
         pause = self._pausing()
         folders = self.copy_documents()  # the long part that needs nobody stopped
@@ -85,7 +93,7 @@ class InPlace(Work):
             self.begin("pause", paused=True, pause=pause)
             self.engine.pause(self.runner, pause)
         self.begin("copy")
-        copied = self.copy(carried, text, "load")
+        copied = self.copy(carried, text, {"dump": 1, "restore": 1, "load": 1})
         self.turn("swap")
         self.swap_documents()
         told = {**copied.told, **self.sql(self.live, swap.ANALYZE, "gathering statistics")}

@@ -1,76 +1,48 @@
 """Carry one snapshot of prod into a database of the sandbox's server, from program to program.
 
-One psql on prod exports a snapshot and holds it while a child of its own runs the pipeline; every prod
-session of the pipeline sees that snapshot. Nothing is stored on the way. An exit status of 0 alone proves
-nothing here: success is a sentinel line with status 0 from each program, and the verification's own answer.
+Nothing of prod's is stored on the way. An exit status of 0 alone proves nothing here: success is a sentinel
+line with status 0 from each program, and the verification's own answer.
 """
-
-# ruff: noqa: S608  # no value from outside reaches this SQL
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from sandbox.engines import Engine
-from sandbox.errors import Failed, SandboxError
 from sandbox.lifecycle import verify
+from sandbox.lifecycle.arrival import Copied, checked, sentinel
+from sandbox.lifecycle.holder import SNAPSHOT, held, here, seeing
 from sandbox.lifecycle.progress import Watcher
-from sandbox.postgres import Access, complaint, failure, together
+from sandbox.postgres import Access
 from sandbox.shell import Command, Result, Runner, change
-
-_PIPELINE = "DOLIBARR_SANDBOX_PIPELINE"
-_SNAPSHOT = "DOLIBARR_SANDBOX_SNAPSHOT"
-
-# sessions that only wait must not be ended by a server's own time limits, whichever it knows
-_HOLD = f"""
-SELECT count(set_config(name, '0', false)) FROM pg_settings
- WHERE name IN ('transaction_timeout', 'idle_session_timeout');
-BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
-SELECT pg_export_snapshot() AS snapshot \\gset
-\\setenv {_SNAPSHOT} :snapshot
-\\! eval "${_PIPELINE}"
-COMMIT;
-"""
-
-
-@dataclass(frozen=True)
-class Copied:
-    """What a copy told about itself."""
-
-    tables: int
-    rows: int
-    sequences: int
-    indexes: int
-    constraints: int
-    told: Mapping[str, Any]  # everything that the scripts printed
 
 
 class Stream:
-    """The texts of one copy.
+    """The texts of one copy, through one pg_dump and one pg_restore.
 
     Args:
         engine: where both sides are.
         target: the database that is written.
         role: who owns what is restored; empty when it is the role that connects.
+        check: how the copy is verified.
     """
 
-    def __init__(self, engine: Engine, target: Access, role: str) -> None:
-        self.engine, self.target = engine, target
+    def __init__(self, engine: Engine, target: Access, role: str, check: verify.Verification) -> None:
+        self.engine, self.target, self.check = engine, target, check
         self.prod = engine.access(engine.settings.prod)
         self.run = engine.run
-        self._role = (f"--role={role}",) if role else ()
+        self.role = role
+        self._as_owner = (f"--role={role}",) if role else ()
+
+    @property
+    def wanted(self) -> Mapping[str, int]:
+        """How often each program of `beside` must say that it ended well."""
+        return {"dump": 1, "restore": 1, "verify": 1}
 
     def beside(self) -> str:
         """Shell text: restore into a database that nobody uses, then verify it."""
-        restore = self._there(self.target.restore("--verbose", *self._role))
-        return self._held(
-            f"{self._positions()}{self._dumped(restore)}"
-            f"{{ {self._expected()}{here(verify.COMPARE)}}} | {{ {self._there(self.target.psql())}\n}}\n"
-            f"{self._sentinel('verify', '$?')}"
-        )
+        restore = self.there(self.restore())
+        return held(self.engine, f"{self._positions()}{self._dumped(restore)}{self._verified()}")
 
     def within(self, before: str, after: str) -> str:
         """Shell text: restore in one transaction, which is committed only when all went well.
@@ -82,102 +54,87 @@ class Stream:
             before: SQL that opens the transaction and makes room.
             after: SQL between the comparison and the COMMIT.
         """
-        script = self._there(self.target.script("--verbose", *self._role))
-        return self._held(
+        script = self.there(self.target.script("--verbose", *self._as_owner))
+        return held(
+            self.engine,
             f"{self._positions()}{{ exec 5>&1\n{here(before)}{self._dumped(f'{script} >&5')}"
-            f"{self._expected()}{here(verify.COMPARE)}"
-            f"{_stage('neutralize')}{here(after)}{here('COMMIT;')}{here(_COMMITTED)}"
-            f"}} | {{ {self._there(self.target.psql())}\n}}\n"
-            f"{self._sentinel('load', '$?')}"
+            f"{self._compared()}{_stage('neutralize')}{here(after)}{here('COMMIT;')}{here(_COMMITTED)}"
+            f"}} | {{ {self.there(self.target.psql())}\n}} >&4\n{sentinel(self.run, 'load', '$?')}",
         )
 
     def carry(self, runner: Runner, text: str, watcher: Watcher) -> Result:
         """Run one of the texts, telling `watcher` what its programs say."""
         return change(runner, text, err_stream=watcher.stream)
 
-    def _held(self, pipeline: str) -> str:
-        holder = self.prod.psql(_HOLD).with_env(**{_PIPELINE: f"exec 4>&1 </dev/null\n{pipeline}"})
-        return self.engine.pipeline_command(holder.text())
+    def checked(self, result: Result, wanted: Mapping[str, int]) -> Copied:
+        """What the copy told; see `arrival.checked`."""
+        return checked(self.run, self.prod, result, wanted)
 
-    def _here(self, command: Command) -> str:
+    def restore(self, *options: str) -> Command:
+        """A pg_restore into the target, as its owner."""
+        return self.target.restore("--verbose", *self._as_owner, *options)
+
+    def here(self, command: Command) -> str:
+        """A command next to prod's database, from within the pipeline."""
         return self.engine.inner_command(self.engine.settings.prod, command.text())
 
-    def _there(self, command: Command) -> str:
+    def there(self, command: Command) -> str:
+        """A command next to the sandbox's database, from within the pipeline."""
         return self.engine.inner_command(self.engine.settings.sandbox, command.text())
+
+    def asked(self, script: str) -> str:
+        """Shell text: run a script on prod in a transaction that sees the snapshot."""
+        return f"{{ {seeing()}{here(script)}}} | {{ {self.here(self.prod.psql())}\n}}"
+
+    def dump(self, *options: str) -> str:
+        """Shell text: a pg_dump of the snapshot, whose id reaches it through its standard input."""
+        command = self.prod.dump("--snapshot=@", *options).text()
+        text = "read -r snapshot\n" + command.replace("--snapshot=@", '--snapshot="$snapshot"')
+        inner = self.engine.inner_command(self.engine.settings.prod, text)
+        return f'echo "${SNAPSHOT}" | {{ {inner}\n}}'
 
     def _positions(self) -> str:
         """Sequences obey no snapshot: their positions are taken before the dump, and again after it."""
-        return f"before=$(\n{self._here(self.prod.psql(verify.ask_positions()))}) || exit 1\n"
+        return f"before=$(\n{self.here(self.prod.psql(verify.ask_positions()))}) || exit 1\n"
 
     def _dumped(self, consumer: str) -> str:
         """pg_dump into `consumer`, both exit statuses reported; goes on only when both are 0."""
-        dump = self._here(self.prod.dump(f"--snapshot=@{_SNAPSHOT}@"))
-        # the snapshot's id is known only when this runs
-        dump = dump.replace(f"--snapshot=@{_SNAPSHOT}@", f'--snapshot="${_SNAPSHOT}"')
+        return self.joined(("dump", self.dump()), ("restore", consumer)) + STOP
+
+    def joined(self, source: tuple[str, str], sink: tuple[str, str]) -> str:
+        """Two texts, each with a name, as a pipe; tells how both ended, and sets `failed` if one did not."""
+        (giver, give), (taker, take) = source, sink
         return (
-            f"status=$( {{ {{ {dump}\necho dump $? >&3\n}} |"
-            f" {{ {consumer}\necho restore $? >&3\n}} >&4; }} 3>&1 )\n"
-            f'echo "$status" | while read -r what code; do {self._sentinel("$what", "$code")}done\n'
-            'case "$status" in *"dump 0"*) ;; *) exit 1 ;; esac\n'
-            'case "$status" in *"restore 0"*) ;; *) exit 1 ;; esac\n'
+            f"status=$( {{ {{ {give}\necho {giver} $? >&3; }} | {{ {take}\necho {taker} $? >&3; }} >&4"
+            "; } 3>&1 )\n"
+            f'echo "$status" | while read -r what code; do\n{sentinel(self.run, "$what", "$code")}done\n'
+            "failed=\n"
+            f'case "$status" in *"{giver} 0"*) ;; *) failed={giver} ;; esac\n'
+            f'case "$status" in *"{taker} 0"*) ;; *) failed={taker} ;; esac\n'
         )
 
-    def _expected(self) -> str:
-        """The facts of prod as a COPY into the sandbox's session."""
-        again = self._here(self.prod.psql(verify.ask_positions()))
-        facts = self._here(self.prod.psql(verify.ask_facts(), snapshot=f"@{_SNAPSHOT}@"))
-        facts = facts.replace(f"snapshot=@{_SNAPSHOT}@", f'snapshot="${_SNAPSHOT}"')
+    def _verified(self) -> str:
+        """Compare the copy with prod's facts, in a session of its own."""
+        session = self.there(self.target.psql())
+        return f"{{ {self._compared()}}} | {{ {session}\n}} >&4\n{sentinel(self.run, 'verify', '$?')}"
+
+    def _compared(self) -> str:
+        """SQL for the target's session: its own facts, prod's as a COPY, and the comparison.
+
+        While the server looks at the copy, prod's is asked already.
+        """
+        again = self.here(self.prod.psql(verify.ask_positions()))
         return (
-            f"{_stage('verify')}{here(verify.EXPECT)}"
+            f"{_stage('verify')}{here(self.check.look())}{here(verify.EXPECT)}"
             '[ -z "$before" ] || printf \'%s\\n\' "$before"\n'
-            f"{{ {again}}} || exit 1\n{{ {facts}}} || exit 1\nprintf '\\\\.\\n'\n"
+            f"{{ {again}}} || exit 1\n{{ {self.asked(self.check.ask())}\n}} || exit 1\nprintf '\\\\.\\n'\n"
+            f"{here(verify.COMPARE)}"
         )
 
-    def _sentinel(self, what: str, code: str) -> str:
-        return f'echo "dolibarr-sandbox {self.run} {what} {code}" >&4\n'
 
-
+STOP = '[ -z "$failed" ] || exit 1\n'  # after `joined`
 _COMMITTED = """SELECT json_build_object('committed', extract(epoch FROM clock_timestamp()));"""
-
-
-def here(text: str) -> str:
-    """A shell command that writes this text."""
-    return Command(("cat",), stdin=text).text()
 
 
 def _stage(name: str) -> str:
     return f"echo 'dolibarr-sandbox stage {name}' >&2\n"
-
-
-def checked(stream: Stream, result: Result, *, last: str) -> Copied:
-    """What the copy told, when every proof of success is there.
-
-    Args:
-        stream: the copy.
-        result: what its run left.
-        last: the sentinel of the pipeline's end, `verify` or `load`.
-
-    Raises:
-        SandboxError: a program failed, or a proof is missing.
-    """
-    told = together(result.stdout)
-    statuses = dict(re.findall(rf"^dolibarr-sandbox {stream.run} (\w+) (\d+)$", result.stdout, re.MULTILINE))
-    proofs = result.exited == 0 and all(statuses.get(name) == "0" for name in ("dump", "restore", last))
-    if not proofs or "verified" not in told or (last == "load" and "committed" not in told):
-        raise _why(stream, result, statuses)
-    return Copied(**told["verified"], told=told)
-
-
-def _why(stream: Stream, result: Result, statuses: Mapping[str, str]) -> SandboxError:
-    said = complaint(result.stderr)
-    if result.exited != 0 and not statuses:
-        return failure(stream.prod, result, f"reading {stream.prod.label}")
-    ended = ", ".join(f"{name} {code}" for name, code in statuses.items() if code != "0")
-    if "the copy is not what prod holds" in said:
-        return Failed(said.partition("ERROR:")[2].strip() or said, "run it again; if it stays so, report it")
-    step = ""
-    if "out of shared memory" in said:  # each object that is dropped or made takes a lock until the end
-        step = "raise max_locks_per_transaction on the sandbox's server, or set refresh.strategy: swap"
-    return Failed(
-        f"the copy did not arrive ({ended or 'it was cut off'}): {said or 'no program said why'}", step
-    )

@@ -7,70 +7,35 @@ server and raises there, so that for strategy in-place it stands between the cop
 
 from __future__ import annotations
 
-# how many tables one statement counts: few enough for the planner, enough for a distant server
-_BATCH = 40
+from dataclasses import dataclass
 
-# what a dump carries: nothing of the system's, of an extension's, or of another session's temporary ones
-RELATIONS = """
-SELECT c.oid, c.relkind, n.nspname, c.relname, format('%s.%s', n.nspname, c.relname) AS name
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
-   AND NOT EXISTS (SELECT FROM pg_depend d
-                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-"""
-
-# NOT NULL constraints have rows of their own only since PostgreSQL 18: they are counted as columns' facts
-_FACTS = f"""
-WITH relations AS ({RELATIONS})
-SELECT 'columns' AS kind, r.name, count(*) AS value FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid
- WHERE a.attnum > 0 AND NOT a.attisdropped AND r.relkind IN ('r', 'p', 'f', 'v', 'm') GROUP BY r.name
-UNION ALL
-SELECT 'not null', r.name, count(*) FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid
- WHERE a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped AND r.relkind IN ('r', 'p') GROUP BY r.name
-UNION ALL
-SELECT 'defaults', r.name, count(*) FROM relations r JOIN pg_attrdef d ON d.adrelid = r.oid GROUP BY r.name
-UNION ALL
-SELECT 'relation', format('%s %s', r.relkind, r.name), 1 FROM relations r
- WHERE r.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
-UNION ALL
-SELECT 'index', format('%s on %s', x.relname, r.name), 1 FROM relations r
-  JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class x ON x.oid = i.indexrelid
- WHERE r.relkind IN ('r', 'p', 'm') AND (i.indisvalid OR r.relkind = 'p')
-UNION ALL
-SELECT 'constraint', format('%s on %s', k.conname, r.name), 1 FROM relations r
-  JOIN pg_constraint k ON k.conrelid = r.oid
- WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND k.conparentid = 0
-UNION ALL
-SELECT 'trigger', format('%s on %s', t.tgname, r.name), ascii(t.tgenabled::text) FROM relations r
-  JOIN pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal AND t.tgparentid = 0
-UNION ALL
-SELECT 'rule', format('%s on %s', w.rulename, r.name), 1 FROM relations r
-  JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'
-UNION ALL
-SELECT 'function', format('%s.%s(%s)', n.nspname, f.proname, pg_get_function_identity_arguments(f.oid)), 1
-  FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
- WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-   AND NOT EXISTS (SELECT FROM pg_depend d
-                    WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
-UNION ALL
-SELECT 'type', format('%s %s.%s', t.typtype, n.nspname, t.typname),
-       1 + (SELECT count(*) FROM pg_enum e WHERE e.enumtypid = t.oid)
-  FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
- WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.typtype IN ('e', 'd')
-   AND NOT EXISTS (SELECT FROM pg_depend d
-                    WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')
-UNION ALL
-SELECT 'large objects', 'all', count(*) FROM pg_largeobject_metadata
-"""
+from sandbox.lifecycle import content
+from sandbox.lifecycle.shape import COUNTED, RELATIONS, facts
 
 # a sequence's next value as one number: 7 not yet called comes before 7 called
 _POSITION = "last_value + CASE WHEN is_called THEN 0.5 ELSE 0 END"
 
+# values travel, and are compared, as text: it must not depend on who asks
 SESSION = """
 SET search_path = pg_catalog;
 SET client_encoding = 'UTF8';
 SET row_security = off;
+SET TimeZone = 'UTC';
+SET DateStyle = 'ISO, YMD';
+SET IntervalStyle = 'postgres';
+SET bytea_output = 'hex';
+SET extra_float_digits = 1;
+SET xmloption = 'content';
+SET lc_monetary = 'C';
+SET synchronize_seqscans = off;
+SET jit = off;
 """
+
+EXPECT = (
+    SESSION
+    + "CREATE TEMP TABLE dolibarr_sandbox_expected (kind text, name text, low numeric, high numeric);\n"
+    "COPY pg_temp.dolibarr_sandbox_expected FROM STDIN;\n"
+)
 
 
 def _positions(columns: str) -> str:
@@ -78,17 +43,8 @@ def _positions(columns: str) -> str:
     select = f"SELECT %L, %L, {columns} FROM %I.%I"
     return f"""
 SELECT string_agg(format({_quoted(select)}, 'sequence', name, nspname, relname), ' UNION ALL ') AS text
-  FROM (SELECT *, row_number() OVER (ORDER BY oid) / {_BATCH} AS batch FROM ({RELATIONS}) r
+  FROM (SELECT *, row_number() OVER (ORDER BY oid) / {content.BATCH} AS batch FROM ({RELATIONS}) r
          WHERE relkind = 'S') s GROUP BY batch"""
-
-
-def _counts(columns: str) -> str:
-    """A query that makes queries: the rows of all tables, each partition by itself."""
-    select = f"SELECT %L, %L, {columns} FROM ONLY %I.%I"
-    return f"""
-SELECT string_agg(format({_quoted(select)}, 'rows', name, nspname, relname), ' UNION ALL ') AS text
-  FROM (SELECT *, row_number() OVER (ORDER BY oid) / {_BATCH} AS batch FROM ({RELATIONS}) r
-         WHERE relkind = 'r') t GROUP BY batch"""
 
 
 def _quoted(text: str) -> str:
@@ -104,49 +60,73 @@ def ask_positions() -> str:
     return SESSION + _copied(_positions(f"{_POSITION}, {_POSITION}"))
 
 
-def ask_facts(snapshot: str = ":'snapshot'") -> str:
-    """A script for prod: all that a copy of the snapshot must show, in COPY's text format.
+@dataclass(frozen=True)
+class Verification:
+    """The scripts that verify a copy.
 
     Args:
-        snapshot: the exported snapshot's id, as SQL or as a psql variable.
+        version: the older server's, such as 180003.
+        exact: both servers are of one major version, and write definitions in one way.
     """
-    return (
-        "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;\n"
-        f"SET TRANSACTION SNAPSHOT {snapshot};\n{SESSION}"
-        f"COPY (SELECT kind, name, value, value FROM ({_FACTS}) f) TO STDOUT;\n"
-        f"{_copied(_counts('count(*), count(*)'))}COMMIT;\n"
-    )
 
+    version: int
+    exact: bool
 
-EXPECT = (
-    SESSION
-    + "CREATE TEMP TABLE dolibarr_sandbox_expected (kind text, name text, low numeric, high numeric);\n"
-    "COPY pg_temp.dolibarr_sandbox_expected FROM STDIN;\n"
-)
+    @classmethod
+    def between(cls, prod: int, sandbox: int) -> Verification:
+        """For two servers, by their versions."""
+        return cls(min(prod, sandbox), prod // 10000 == sandbox // 10000)
 
-# temporary tables live in pg_temp, which no fact is asked of
-COMPARE = f"""
+    @property
+    def facts(self) -> str:
+        """A query: what both sides must have in common beside rows and positions."""
+        return facts(exact=self.exact)
+
+    def ask(self) -> str:
+        """A script for prod, in a transaction: all that a copy must show, in COPY's text format."""
+        return (
+            f"{SESSION}COPY (SELECT kind, name, value, value FROM ({self.facts}) f) TO STDOUT;\n"
+            f"{_copied(content.queries(self.version, 'value, value'))}COMMIT;\n"
+        )
+
+    def look(self) -> str:
+        """SQL for the copy: the same, into a table of the session's own; temporary ones live in pg_temp."""
+        actual = "INSERT INTO pg_temp.dolibarr_sandbox_actual "
+        return f"""{SESSION}
 CREATE TEMP TABLE dolibarr_sandbox_actual (kind text, name text, value numeric);
-INSERT INTO pg_temp.dolibarr_sandbox_actual {_FACTS};
-DO $compare$
-DECLARE
-  query text;
-  different text;
+{actual}{self.facts};
+DO $look$
+DECLARE query text;
 BEGIN
-  FOR query IN {_counts("count(*)")} UNION ALL {_positions(_POSITION)} LOOP
-    EXECUTE 'INSERT INTO pg_temp.dolibarr_sandbox_actual ' || query;
+  FOR query IN {content.queries(self.version, "value")} UNION ALL {_positions(_POSITION)} LOOP
+    EXECUTE '{actual}' || query;
   END LOOP;
+END
+$look$;
+"""
+
+
+COMPARE = f"""
+DO $compare$
+DECLARE different text;
+BEGIN
   WITH expected AS (
     SELECT kind, name, min(low) AS low, max(high) AS high FROM pg_temp.dolibarr_sandbox_expected GROUP BY 1, 2
   ), differences AS (
-    SELECT format('%s of %s is %s, prod has %s', kind, name, coalesce(a.value::text, 'missing'),
-                  coalesce(e.low::text, 'none')) AS line, kind, name
+    SELECT kind, name, a.value IS NULL AS missing, e.low IS NULL AS more, a.value, e.low
       FROM expected e FULL JOIN pg_temp.dolibarr_sandbox_actual a USING (kind, name)
      WHERE a.value IS NULL OR e.low IS NULL OR a.value NOT BETWEEN e.low AND e.high
+  ), lines AS (
+    SELECT kind, name, format('%s of %s is %s', kind, name, CASE
+        WHEN kind IN {COUNTED} THEN format('%s, prod has %s', coalesce(value::text, 'missing'),
+                                           coalesce(low::text, 'none'))
+        WHEN missing THEN 'missing' WHEN more THEN 'there, prod has none' ELSE 'not as in prod' END) AS line
+      FROM differences
   )
   SELECT concat(string_agg(line, '; '), format(' (%s differences)', max(total))) INTO different
-    FROM (SELECT line, count(*) OVER () AS total FROM differences
-           ORDER BY kind = 'columns', kind, name LIMIT 5) d HAVING count(*) > 0;
+    FROM (SELECT line, count(*) OVER () AS total FROM lines
+           ORDER BY kind IN ('columns', 'column', 'default'), kind = 'content', kind, name LIMIT 5) d
+  HAVING count(*) > 0;
   IF different IS NOT NULL THEN
     RAISE EXCEPTION 'the copy is not what prod holds: %', different;
   END IF;

@@ -12,7 +12,8 @@ from typing import Any
 from sandbox import documents, sync
 from sandbox.engines import Engine
 from sandbox.errors import Failed
-from sandbox.lifecycle import journal, neutralize, stream
+from sandbox.lifecycle import journal, neutralize, stream, verify
+from sandbox.lifecycle.arrival import Copied
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.plan import Folders, Plan
 from sandbox.lifecycle.progress import Progress, Watcher
@@ -100,13 +101,18 @@ class Work:
         """Run a text that changes the sandbox's documents."""
         require(change(self.runner, self.engine.documents_command(self.side, text)), doing)
 
-    def copy(self, carried: stream.Stream, text: str, last: str) -> stream.Copied:
+    @property
+    def check(self) -> verify.Verification:
+        """How a copy is verified between these two servers."""
+        return verify.Verification.between(self.plan.prod.version, self.plan.sandbox.version)
+
+    def copy(self, carried: stream.Stream, text: str, wanted: Mapping[str, int]) -> Copied:
         """Run a copy, with its progress."""
         prod = self.plan.prod
         result = carried.carry(self.runner, text, Watcher(self.progress, prod.tables, prod.indexes))
         if self.dry:
-            return stream.Copied(len(prod.tables), 0, 0, 0, 0, {})
-        return stream.checked(carried, result, last=last)
+            return Copied(len(prod.tables), 0, 0, 0, 0, {})
+        return carried.checked(result, wanted)
 
     def copy_documents(self) -> dict[str, Any] | None:
         """Copy prod's documents to where they will be swapped from, and prove that all are there."""
@@ -167,7 +173,7 @@ class Work:
         if self.plan.folders is not None:
             self.shell(documents.discard(self.plan.folders.sandbox.layout()), "removing the old documents")
 
-    def outcome(self, copied: stream.Copied, told: Mapping[str, Any], **facts: Any) -> Outcome:
+    def outcome(self, copied: Copied, told: Mapping[str, Any], **facts: Any) -> Outcome:
         """The report's facts."""
         return Outcome(
             tables=copied.tables,

@@ -1,0 +1,169 @@
+"""Carry one snapshot of prod by several workers at once: the schema, the rows, then what is built on them.
+
+A worker is a psql on prod that writes SQL with rows into a psql on the sandbox's server. All workers of a
+run read the same list of tables, largest first; a table belongs to the worker that gets its advisory lock on
+prod's server, so that who is done early takes more. Each table is emptied and filled in one transaction: what
+was written without a COMMIT is as if it never was.
+"""
+
+# ruff: noqa: S608  # names and texts reach SQL through postgres.identifier and postgres.literal, or %I and %L
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sandbox.engines import Engine
+from sandbox.lifecycle import swap, verify
+from sandbox.lifecycle.arrival import sentinel
+from sandbox.lifecycle.content import BATCH
+from sandbox.lifecycle.holder import PATIENT, held, here, seeing
+from sandbox.lifecycle.shape import RELATIONS
+from sandbox.lifecycle.stream import STOP, Stream
+from sandbox.postgres import APPLICATION, Access, identifier, literal
+
+TABLE = "dolibarr-sandbox table"  # what a worker says of a table that is there
+_SCHEMA = ("--section=pre-data", "--section=post-data")
+# of one session; what builds an index takes it once, and its helpers share it
+_BUILDING = "-c maintenance_work_mem=128MB -c synchronous_commit=off"
+
+
+class Parallel(Stream):
+    """The texts of one copy by several workers.
+
+    Args:
+        engine: where both sides are.
+        target: the database that is written; nobody uses it.
+        role: who owns what is restored; empty when it is the role that connects.
+        check: how the copy is verified.
+    """
+
+    def __init__(self, engine: Engine, target: Access, role: str, check: verify.Verification) -> None:
+        env = {**target.env, "PGOPTIONS": f"{target.env.get('PGOPTIONS', '')} {_BUILDING}".strip()}
+        super().__init__(engine, replace(target, env=env), role, check)
+        self.jobs = engine.settings.refresh.jobs
+
+    @property
+    def wanted(self) -> Mapping[str, int]:
+        """How often each program of `beside` must say that it ended well."""
+        both = {"read": self.jobs, "write": self.jobs}
+        return {"dump": 1, "restore": 1, **both, "take": 1, "set": 1, "build": 1, "verify": 1}
+
+    def beside(self) -> str:
+        """Shell text: fill a database that nobody uses, then verify it."""
+        steps = (self._positions(), self._schema(), self._rows(), self._sequences(), self._built())
+        return held(self.engine, "".join(steps) + self._verified())
+
+    def _schema(self) -> str:
+        """The schema without its rows is kept in a variable: it is wanted twice."""
+        return (
+            "schema=$(\nexec 5>&1\n"
+            f"code=$( {{ {{ {self.dump(*_SCHEMA)}\necho $? >&3; }} | base64 >&5; }} 3>&1 )\n"
+            f'{sentinel(self.run, "dump", "$code")}echo "code $code"\n)\n'
+            'case "$schema" in *"code 0") schema=${schema%code 0} ;; *) exit 1 ;; esac\n'
+            f"{self._given('restore', self.there(self.restore('--section=pre-data')))}"
+        )
+
+    def _built(self) -> str:
+        """Indexes, constraints and the like, several at once; pg_restore wants a file for that."""
+        builder = self.restore("--section=post-data", f"--jobs={self.jobs}").text()
+        text = f"""(
+umask 077
+file=$(mktemp) && cat >"$file" && exec 9<"$file" || exit 1
+name=$file
+if [ -r /proc/self/fd/9 ]; then name=/proc/self/fd/9; rm -f "$file"; fi
+{builder} "$name"
+code=$?
+rm -f "$file"
+exit $code
+)"""
+        return self._given("build", self.engine.inner_command(self.engine.settings.sandbox, text))
+
+    def _given(self, what: str, consumer: str) -> str:
+        """The schema into a text of that name, whose end is told; goes on only when it ended well."""
+        return (
+            f"printf '%s\\n' \"$schema\" | base64 -d | {{ {consumer}\n}} >&4\ncode=$?\n"
+            f'{sentinel(self.run, what, "$code")}[ "$code" = 0 ] || exit 1\n'
+        )
+
+    def _rows(self) -> str:
+        """All workers at once; the first that fails ends the others."""
+        begin = f"{here(PATIENT)}{seeing()}{here(verify.SESSION)}"
+        script = f"{{ {begin}{self._running()}printf '%s\\n' \"$items\"\n{self._waiting()}}}"
+        read = f"{script} | {{ {self.here(self.prod.psql())}\n}}"
+        role = f"SET ROLE {identifier(self.role)};\n" if self.role else ""
+        write = f"{{ {here(role + verify.SESSION)}cat\n}} | {{ {self.there(self.target.psql())}\n}} >&2"
+        name = literal(f"{APPLICATION}/{self.run}")
+        end = self.there(self.target.maintenance.psql(swap.end_sessions(f"application_name = {name}", 1.0)))
+        return (
+            f"items=$(\n{self.asked(verify.SESSION + _items(self._key))}\n) || exit 1\n"
+            f"for worker in {' '.join(map(str, range(1, self.jobs + 1)))}; do\n(\n"
+            f"{self.joined(('read', read), ('write', write))}"
+            f'[ -n "$failed" ] || exit 0\n{{ {end}}} >/dev/null 2>&1\nexit 1\n) &\n'
+            'workers="$workers $!"\ndone\nfailed=\n'
+            'for worker in $workers; do wait "$worker" || failed=1; done\n[ -z "$failed" ] || exit 1\n'
+        )
+
+    @property
+    def _key(self) -> int:
+        """The run's own class of advisory locks: 32 bits with a sign."""
+        return zlib.crc32(self.run.encode()) - 2**31
+
+    def _running(self) -> str:
+        return _numbered(f"SELECT pg_advisory_lock({self._key}, -%s) AS mine")
+
+    def _waiting(self) -> str:
+        """A worker's locks go with it: until the others are done too, they would take its tables again."""
+        others = "".join(
+            f"SELECT pg_advisory_lock_shared({self._key}, -{number}) AS theirs \\gset\n"
+            for number in range(1, self.jobs + 1)
+        )
+        return _numbered(f"SELECT pg_advisory_unlock({self._key}, -%s) AS mine") + here(others)
+
+    def _sequences(self) -> str:
+        """Every sequence to prod's position."""
+        take = f"{{ {self.there(self.target.psql())}\n}} >/dev/null"
+        return self.joined(("take", self.asked(verify.SESSION + _SET)), ("set", take)) + STOP
+
+
+def _numbered(query: str) -> str:
+    """Shell text that writes a query about this worker; psql keeps its answer to itself."""
+    return f"printf '{query} \\\\gset\\n' \"$worker\"\n"
+
+
+def _items(key: int) -> str:
+    """SQL: what a worker does for each table, largest first, as a script; those without a row come last.
+
+    A table whose file is empty has no row that any snapshot sees.
+    """
+    return f"""WITH tables AS (
+  SELECT r.name, pg_relation_size(r.oid) AS size, pg_table_size(r.oid) AS weight,
+    format('%I.%I', nspname, relname) AS own, (
+      SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+       WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') AS columns
+    FROM ({RELATIONS}) r WHERE relkind = 'r'
+), numbered AS (
+  SELECT row_number() OVER (ORDER BY weight DESC, name) AS number, own,
+    own || coalesce(' (' || columns || ')', '') AS listed, format('SELECT %L;', '{TABLE} ' || name) AS told
+    FROM tables WHERE size > 0
+), items AS (
+  SELECT number, format(E'SELECT %L;\nCOPY %s TO STDOUT;\nSELECT %L;',
+      format(E'BEGIN;\nTRUNCATE ONLY %s;\nCOPY %s FROM STDIN WITH (FREEZE);', own, listed),
+      listed, concat(E'\\\\.\nCOMMIT;\n', told)) AS act FROM numbered
+  UNION ALL
+  SELECT 0, format('SELECT %L;', string_agg(format('SELECT %L;', '{TABLE} ' || name), E'\n'))
+    FROM tables WHERE size = 0 HAVING count(*) > 0
+)
+SELECT format(E'SELECT pg_try_advisory_xact_lock({key}, %s) AS mine \\\\gset\n\\\\if :mine\n%s\n\\\\endif',
+  number, act) FROM items ORDER BY number = 0, number;
+"""
+
+
+_SET = f"""
+SELECT format('SELECT format(''SELECT pg_catalog.setval(%%L, %%s, %%L);'', name, last_value, is_called)'
+  ' FROM (%s) s', string_agg(format('SELECT %L AS name, last_value, is_called FROM %I.%I',
+    format('%I.%I', nspname, relname), nspname, relname), ' UNION ALL '))
+  FROM (SELECT *, row_number() OVER (ORDER BY oid) / {BATCH} AS batch FROM ({RELATIONS}) r
+         WHERE relkind = 'S') q GROUP BY batch \\gexec
+"""
