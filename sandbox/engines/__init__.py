@@ -29,6 +29,13 @@ class Engine(Protocol):
     def alone(self) -> bool:
         """Whether whoever holds the sandbox's ledger is its only run, on every machine."""
 
+    def find(self, *sides: Side) -> None:
+        """Find what the sides' settings name; changes nothing.
+
+        Raises:
+            SandboxError: a place is not there, not ready or not ours to enter.
+        """
+
     def access(self, side: Side) -> Access:
         """How PostgreSQL's programs reach a side's database; prod's sessions are always read-only."""
 

@@ -31,6 +31,9 @@ class LocalEngine:
         """No: another machine may reach the same databases."""
         return False
 
+    def find(self, *sides: Side) -> None:
+        """Nothing to find: the databases and folders are asked by those who need them."""
+
     def access(self, side: Side) -> Access:
         """How PostgreSQL's programs reach a side's database.
 

@@ -68,7 +68,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
         return _rehearsed(settings, runner, run, db_only=db_only, progress=progress)
     if settings.refresh.script is None:
         checks.refuse_mix_ups(settings, db_only=db_only)
-        engine_for(settings, run, runner)  # a missing engine is said before anything is made
+        engine_for(settings, run, runner).find(settings.prod, settings.sandbox)  # before anything is made
     with journal.held(ledger_for(settings, runner), run) as book:
         runner = book.desk.guarded(runner)
         begun = time.monotonic()

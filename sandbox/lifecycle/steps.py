@@ -103,6 +103,7 @@ def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[
     run = journal.new_run()
     engine, ledger = engine_for(settings, run, runner), ledger_for(settings, runner)
     engine.access(settings.sandbox)
+    engine.find(settings.sandbox)
     if is_dry(runner):
         if journal.active(ledger):
             raise journal.busy(ledger)

@@ -43,6 +43,18 @@ class KubernetesEngine:
     def _kubectl(self) -> Kubectl:
         return Kubectl(self.runner, self.cluster.context, self.cluster.namespace)
 
+    def find(self, *sides: Side) -> None:
+        """Find the container of every database and folder that is configured.
+
+        Raises:
+            SandboxError: one is not there, not ready, or not the only one; or the cluster refuses us.
+        """
+        for side in sides:
+            if side.database is not None:
+                self.container(side, "database")
+            if side.documents is not None:
+                self.container(side, "documents")
+
     def access(self, side: Side) -> Access:
         """How PostgreSQL's programs reach a side's database, from within its container.
 
