@@ -10,7 +10,8 @@ import pytest
 from sandbox.lab import facts
 from sandbox.lab.faults.__main__ import main
 from sandbox.lab.faults.breaks import KINDS
-from sandbox.lab.faults.trial import STRATEGIES, draw
+from sandbox.lab.faults.site import STRATEGIES
+from sandbox.lab.faults.trial import draw
 from tests.worlds import World
 
 PLANTED = {

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from sandbox.errors import ExitCode, SandboxError
 from sandbox.lab.faults.breaks import KINDS
-from sandbox.lab.faults.site import Site, mounted
-from sandbox.lab.faults.trial import NEW, OLD, STRATEGIES, Outcome, Trial, draw
+from sandbox.lab.faults.site import STRATEGIES, STRATEGY, Site, mounted
+from sandbox.lab.faults.trial import NEW, OLD, Outcome, Trial, draw
 
 _DISK = 700  # megabytes beside twelve times the data
 _STALE = 20  # trials after which a clean refresh is timed again
@@ -32,7 +32,7 @@ def clean(site: Site) -> dict[str, float]:
     taken = {}
     for strategy in STRATEGIES:
         begun = time.monotonic()
-        site.ops.inv("refresh", "--yes", env={"INVOKE_SANDBOX_REFRESH_STRATEGY": strategy})
+        site.ops.inv("refresh", "--yes", env={STRATEGY: strategy})
         taken[strategy] = time.monotonic() - begun
     return taken
 

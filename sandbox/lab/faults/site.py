@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from sandbox.lab.ops import Ops
 from sandbox.lab.server import SUPERUSER
 from sandbox.postgres import APPLICATION
 
+STRATEGIES, STRATEGY = ("swap", "in-place"), "INVOKE_SANDBOX_REFRESH_STRATEGY"
 SETTINGS = "sandbox: {application: {pause: rm -f running, resume: touch running}}\n"
 _RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 _SAFE = (
@@ -53,18 +55,19 @@ class Site:
         self.temporary.mkdir()
         self.ops = Ops(root, SETTINGS, {"TMPDIR": str(self.temporary)})
         (root / "running").touch()
-        self.usual: set[str] = set()
+        self.usual: Counter[str] = Counter()
 
     def make(self, megabytes: int) -> None:
-        """Make the lab and refresh once; what is there then is what may be there after a trial."""
+        """Make the lab and refresh in both ways; what is there then is what may be there after a trial."""
         up(self.root, size=megabytes, say=lambda _: None)
         self.server = server_of(self.ops.lab)
         self.port = self.ops.port
         with self.ops.session(SUPERUSER, "postgres") as session:
             for statement in _SAFE:
                 session.execute(statement.encode())
-        self.ops.inv("refresh", "--yes")
-        self.usual = self._there()
+        for strategy in STRATEGIES:
+            self.ops.inv("refresh", "--yes", env={STRATEGY: strategy})
+            self.usual |= self._there()
 
     def stop(self) -> None:
         """Stop the lab."""
@@ -127,14 +130,14 @@ class Site:
     def left(self) -> list[str]:
         """What a finished command must not leave, after a moment in which it may still be ending."""
         until = time.monotonic() + _SOON
-        while more := sorted((self._there() | self._alive()) - self.usual):
+        while more := sorted(self._there() + self._alive() - self.usual):
             if time.monotonic() > until:
                 return more
             time.sleep(0.1)
         return []
 
-    def _there(self) -> set[str]:
-        """Databases, claims, and files outside of the documents; run ids do not matter."""
+    def _there(self) -> Counter[str]:
+        """Databases, claims, and files outside of the documents; how many, whatever their run's id."""
         with self.reading("postgres") as session:
             found = session.execute("""SELECT 'database ' || datname || CASE WHEN
               shobj_description(oid, 'pg_database') LIKE 'dolibarr-sandbox run=%' THEN ', claimed' ELSE '' END
@@ -145,14 +148,15 @@ class Site:
         deep = {str(p) for top in (".sandbox", ".lab/sandbox") for p in (self.root / top).rglob("*")}
         named = {f"file {path}" for path in paths | deep if not path.startswith(tuple(documents))}
         hidden = {f"file {p}" for folder in documents for p in Path(folder).glob(".*")}
-        return {_RUN.sub("RUN", name) for name in {str(row[0]) for row in found} | named | hidden}
+        return Counter(_RUN.sub("RUN", name) for name in {str(row[0]) for row in found} | named | hidden)
 
-    def _alive(self) -> set[str]:
+    def _alive(self) -> Counter[str]:
         """Sessions and processes of ours."""
         with self.reading("postgres") as session:
             asked = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE %s"
             found = session.execute(asked, [f"{APPLICATION}%"]).fetchall()
-        return {f"session {row[0]}" for row in found} | {f"process {pid}" for pid in self.processes()}
+        processes = Counter(f"process {pid}" for pid in self.processes())
+        return processes + Counter(f"session {row[0]}" for row in found)
 
     def processes(self) -> list[int]:
         """The processes that our commands started and that still run."""

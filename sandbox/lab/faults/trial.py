@@ -15,10 +15,9 @@ from sandbox.errors import SandboxError
 from sandbox.lab import facts
 from sandbox.lab.access import PROD, SANDBOX
 from sandbox.lab.faults.breaks import KINDS
-from sandbox.lab.faults.site import Site
+from sandbox.lab.faults.site import STRATEGIES, STRATEGY, Site
 from sandbox.lifecycle import journal
 
-STRATEGIES = ("swap", "in-place")
 _ENDS_WITHIN = 120.0  # seconds that a client may take once it is broken
 OLD, NEW, NEITHER = "old", "new", "neither"
 
@@ -83,7 +82,7 @@ class Trial:
         self.full = full if drawn.full else ()
         self.outcome = Outcome(drawn)
         self.broken = KINDS[drawn.kind](site, drawn.chance, lasting=drawn.lasting)
-        self.environment = {"INVOKE_SANDBOX_REFRESH_STRATEGY": drawn.strategy}
+        self.environment = {STRATEGY: drawn.strategy}
 
     def run(self) -> Outcome:
         """Do all of it."""
