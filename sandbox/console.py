@@ -26,11 +26,13 @@ if TYPE_CHECKING:  # rich costs 60 ms, which `inv --list` need not pay
 STAGES = {
     "look": "looking at both sides",
     "create": "making the next database",
+    "pause": "stopping the application",
     "copy": "copying prod",
     "verify": "verifying the copy",
     "documents": "copying documents and logo",
     "neutralize": "muting the copy",
     "swap": "swapping old and new",
+    "resume": "starting the application",
     "clean": "clearing away the old",
     "clear": "clearing the way",
     "keep": "copying the sandbox",

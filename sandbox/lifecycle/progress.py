@@ -33,6 +33,7 @@ class Progress(Protocol):
         """Something worth a line, such as a warning or a line of the team's own script."""
 
 
+# of a swap; in-place also has pause and resume
 STAGES = ("look", "create", "copy", "verify", "documents", "neutralize", "swap", "clean")
 
 

@@ -99,6 +99,7 @@ class InPlace(Work):
         told = {**copied.told, **self.sql(self.live, swap.ANALYZE, "gathering statistics")}
         away = round((copied.told.get("committed", 0) - copied.told.get("cleared", 0)) * 1000)
         if pause:
+            self.progress.stage("resume")
             self.warnings += self.engine.resume(self.runner, pause)
             away = round((time.monotonic() - begun) * 1000)
         self.turn("clean", paused=False, pause={})

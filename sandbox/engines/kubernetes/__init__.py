@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from sandbox.engines.kubernetes.kubectl import Kubectl
 from sandbox.engines.kubernetes.lease import LeaseLedger
 from sandbox.engines.kubernetes.select import Container
 from sandbox.engines.local import end_processes
-from sandbox.errors import Failed, UsageError
+from sandbox.errors import Failed, SandboxError, UsageError
 from sandbox.pods import Cluster, Pod
 from sandbox.postgres import Access
 from sandbox.settings import Settings, Side
@@ -185,21 +186,14 @@ class KubernetesEngine:
             SandboxError: a container cannot be reached.
         """
         ended = end_processes(run)
-        for container in self._containers():
+        with self._turn:
+            self._found.clear()  # a pod that died has another name by now
+        self.find(self.settings.sandbox)
+        with suppress(SandboxError):  # what only reads holds up nobody, and ends with its pod
+            self.find(self.settings.prod)
+        for container in set(self._found.values()):
             result = observe(self.runner, inside(container, ending(run)))
             if result.exited != 0:
                 raise Failed(f"processes of the dead run {run} do not end in {container}", "inv recover")
             ended += int(result.stdout.split()[-1])
         return ended
-
-    def _containers(self) -> set[Container]:
-        """Every container that a run may have processes in."""
-        settings = self.settings
-        wanted = [settings.sandbox.pods.database, settings.prod.pods.database]
-        for side in (settings.sandbox, settings.prod):
-            wanted += [side.pods.documents] if side.documents is not None else []
-        anew = replace(self, _found={})  # a pod that died has another name by now
-        found = {select.find(anew.runner, pod) for pod in wanted if pod is not None}
-        with self._turn:
-            self._found.clear()
-        return found

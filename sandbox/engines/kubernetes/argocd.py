@@ -87,7 +87,8 @@ def resume(kubectl: Kubectl, state: dict[str, Any]) -> tuple[str, ...]:
             _swapped(kubectl, found, patch if ours else {"metadata": patch["metadata"]})
         except Conflict:
             continue
-        return () if ours else (f"{_who(found)} changed the sync policy of {argocd.application} meanwhile",)
+        same = ours or _automated(found) == state["automated"]
+        return () if same else (f"{_who(found)} changed the sync policy of {argocd.application} meanwhile",)
     raise Failed(f"application {argocd.application} is written to all the time", "run: inv recover")
 
 
