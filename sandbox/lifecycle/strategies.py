@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from sandbox.errors import Busy, Failed
-from sandbox.lifecycle import grants, holder, inplace, journal, parallel, stream, swap
+from sandbox.lifecycle import grants, holder, inplace, journal, parallel, statistics, stream, swap
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.postgres import Access, failure, identifier
 from sandbox.shell import change
@@ -28,7 +28,8 @@ class Swap(Work):
         copied = self.copy(carried, carried.beside(), carried.wanted)
         folders = self.copy_documents()
         self.begin("neutralize")
-        told = self.sql(beside, swap.muted(self.mute, self.plan.role), "neutralizing the copy")
+        text = statistics.muted(beside, self.mute, self.plan.role, self.engine.settings.refresh.jobs)
+        told = self.told(beside, text, "neutralizing the copy")
         self.sql(server, swap.finish(names, sandbox.privileges, sandbox.settings), "reapplying rights")
         self.carry_grants(beside)
         self.begin("swap")
@@ -96,7 +97,7 @@ class InPlace(Work):
         copied = self.copy(carried, text, {"dump": 1, "restore": 1, "load": 1})
         self.turn("swap")
         self.swap_documents()
-        told = {**copied.told, **self.sql(self.live, swap.ANALYZE, "gathering statistics")}
+        told = {**copied.told, **self.sql(self.live, statistics.ANALYZE, "gathering statistics")}
         away = round((copied.told.get("committed", 0) - copied.told.get("cleared", 0)) * 1000)
         if pause:
             self.progress.stage("resume")

@@ -11,16 +11,10 @@ from dataclasses import dataclass
 
 from sandbox.engines import Engine
 from sandbox.errors import Failed
-from sandbox.lifecycle import verify
 from sandbox.postgres import APPLICATION, documents_in, failure, identifier, literal
 from sandbox.shell import Runner, change, observe
 
 _TRIES = 3  # each waits up to 5 s, PostgreSQL's own patience, for sessions to end
-# the system's own tables are not ours to analyze, and it says so of each
-ANALYZE = """SET client_min_messages = error;
-ANALYZE;
-SELECT json_build_object('bytes', pg_database_size(current_database()));
-"""
 IN_USE, EXISTS = "55006", "42P04"  # SQLSTATE object_in_use, duplicate_database
 
 
@@ -221,9 +215,3 @@ def drop(name: str) -> str:
     gone = f"DROP DATABASE IF EXISTS {identifier(name)};\n"
     first = f"\\unset ON_ERROR_STOP\n{end}{gone}\\set ON_ERROR_STOP 1\n"
     return f"SET client_min_messages = warning;\n{first}{end}{gone}"
-
-
-def muted(sql: str, role: str) -> str:
-    """SQL: mute the next database in one transaction, then gather its statistics, which no dump carries."""
-    role_set = f"SET ROLE {identifier(role)};\n" if role else ""
-    return f"{role_set}BEGIN;\n{sql}COMMIT;\n{verify.SESSION}{ANALYZE}"

@@ -91,7 +91,11 @@ class Work:
 
     def sql(self, access: Access, script: str, doing: str) -> dict[str, Any]:
         """Run a script that changes something on the sandbox's server; what it printed."""
-        result = change(self.runner, self.engine.database_command(self.side, access.psql(script).text()))
+        return self.told(access, access.psql(script).text(), doing)
+
+    def told(self, access: Access, text: str, doing: str) -> dict[str, Any]:
+        """Run a shell text that changes something on the sandbox's server; what its psql printed."""
+        result = change(self.runner, self.engine.database_command(self.side, text))
         if result.exited != 0:
             raise failure(access, result, doing)
         self.warnings += [line for line in result.stderr.splitlines() if "WARNING:" in line]
