@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,8 @@ class Sights:
     replicas: int = 1
     megabytes: int = 20
     policy: Tree | None = field(default_factory=lambda: dict(POLICY))
-    name: str = field(default_factory=lambda: f"world-{secrets.token_hex(3)}")
+    # whose it is can be told: several runs may share one cluster
+    name: str = field(default_factory=lambda: f"world-{os.getpid()}-{secrets.token_hex(3)}")
     port: int = field(default_factory=lambda: free_port(None))  # of the ERP
     ports: list[int] = field(default_factory=list)  # of PostgreSQL: prod's, and the sandbox's own
 

@@ -130,6 +130,28 @@ class World(Sights):
         shutil.copy(self.folder / "credentials.env", made / "test" / ".env.sandbox")
         return made
 
+    @contextmanager
+    def started(
+        self, folder: Path, *words: str, module: str = "invoke", **variables: str
+    ) -> Iterator[subprocess.Popen[str]]:
+        """A program that goes on while the block does; what it says is in `said` in the folder."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("ARCO_", "INVOKE_"))}
+        with (folder / "said").open("w") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *words],
+                cwd=folder,
+                env={**kept, "PYTHONPATH": str(REPOSITORY), **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                text=True,
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
     def restore_policy(self) -> None:
         """Make the sync policy what it was; a merge would keep what a test has added."""
         change = [{"op": "add", "path": "/spec/syncPolicy", "value": self.policy}]
