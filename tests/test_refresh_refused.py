@@ -135,7 +135,7 @@ def test_what_is_missing_is_named_with_what_mends_it(world: World, tmp_path: Pat
         ({"postgres": {"passwords": str(empty)}}, UsageError, "pgpass"),
         ({"postgres": {"programs": str(tmp_path)}}, UsageError, "postgres.programs"),
         ({"documents": str(tmp_path / "none")}, UsageError, "is not there"),
-        ({"engine": "kubernetes"}, UsageError, "not in this release"),
+        ({"engine": "kubernetes"}, UsageError, "kubernetes.namespace is not set"),
         ({"prod": {"database": {"name": "postgres", "user": SUPERUSER}}}, UsageError, "no llx_const"),
     ]
     for overlay, kind, words in cases:

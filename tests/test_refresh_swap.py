@@ -169,6 +169,11 @@ def unchanged(steady: World) -> Iterator[World]:
         ("UPDATE llx_facture SET ref = 'FB7' WHERE rowid = 7", "content of public.llx_facture is not as in"),
         ("UPDATE llx_societe SET nom = NULL WHERE rowid = 7", "content of public.llx_societe is not as in"),
         ("UPDATE llx_facture SET total_ttc = -total_ttc WHERE rowid = 2", "content of public.llx_facture is"),
+        # two rows exchange a value: each column's values are the same as ever
+        (
+            "UPDATE llx_facture SET total_ttc = 13 - total_ttc WHERE rowid IN (6, 7)",
+            "content of public.llx_facture is not as in prod",
+        ),
         ("UPDATE llx_societe SET tms = tms + '1 us' WHERE rowid = 9", "content of public.llx_societe is not"),
         ("ALTER TABLE llx_societe ALTER tms DROP DEFAULT", "default of tms of public.llx_societe is missing"),
         (

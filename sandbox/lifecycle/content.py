@@ -17,7 +17,8 @@ _RECORDS = 140000  # older servers hash no record
 
 # what every server sends in the same bytes; anything else, such as an enum or a regclass, is sent as text
 _COLUMN = """CASE
-  WHEN y.typnamespace = 'pg_catalog'::regnamespace AND y.typtype = 'b' AND y.typname !~ '^_?reg'
+  WHEN y.typnamespace = 'pg_catalog'::regnamespace AND y.typtype = 'b' AND y.typsend <> 0
+    AND y.typname !~ '^_?(reg|aclitem)'
     THEN format('t.%I', a.attname) ELSE format('t.%I::text', a.attname) END"""
 
 
