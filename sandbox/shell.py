@@ -7,6 +7,7 @@ test contexts work as an Invoke user expects.
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TextIO
@@ -15,6 +16,7 @@ from sandbox.errors import Failed, Unreachable, UsageError
 
 # a command that is to run elsewhere says by this line, on standard error, that it did not, or not to its end
 NOT_REACHED = "dolibarr-sandbox did not reach"
+_AGAIN, _PAUSE = 2, 1.0  # how often a lost reading is tried again, and after how many seconds
 
 
 class Result(Protocol):
@@ -69,10 +71,17 @@ def command(*argv: str, stdin: str | None = None, **env: str) -> Command:
 def observe(runner: Runner, text: str) -> Result:
     """Run something that only reads: also in a dry run. Never raises for a failed command.
 
+    Where the place that it runs in was lost, it is tried again.
+
     Raises:
         Unreachable: the place where it was to run cannot be reached, or was lost while it ran.
         UsageError: that place refuses us.
     """
+    for _ in range(_AGAIN):
+        try:
+            return _reached(runner.run(text, hide=True, warn=True, in_stream=False, dry=False))
+        except Unreachable:  # reading again harms nobody
+            time.sleep(_PAUSE)
     return _reached(runner.run(text, hide=True, warn=True, in_stream=False, dry=False))
 
 

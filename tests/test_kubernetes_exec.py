@@ -10,7 +10,9 @@ import pytest
 
 from sandbox.engines.kubernetes.exec import LOST, inside
 from sandbox.engines.kubernetes.select import Container
-from sandbox.shell import NOT_REACHED
+from sandbox.errors import Unreachable
+from sandbox.shell import NOT_REACHED, change, observe
+from tests.worlds import context
 
 POD = Container("there", "erp", "postgresql-0", "postgresql")
 # what kubectl does with its words: the container's command is what follows `--`
@@ -94,3 +96,20 @@ def test_texts_nest_as_ends_of_one_pipe(kubectl: Path) -> None:
     done = ran(kubectl.parent, f"{{ {giver}\necho giver $? >&2; }} | {{ {taker}\necho taker $? >&2; }}")
     assert done.stdout == "a\nb\nc\n"
     assert sorted(done.stderr.split("\n")) == ["", "giver 4", "taker 0"]
+
+
+def test_a_reading_that_is_lost_once_is_done_again_and_a_change_is_not(
+    kubectl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = (
+        f'#!/bin/sh\nif [ -e "{kubectl}.lost" ]; then exec "{kubectl}.real" "$@"; fi\n: >"{kubectl}.lost"\n'
+    )
+    kubectl.rename(f"{kubectl}.real")
+    kubectl.write_text(once)
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{kubectl.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("CALLS", str(kubectl.parent / "calls"))
+    assert observe(context(), inside(POD, "echo read")).stdout == "read\n"
+    Path(f"{kubectl}.lost").unlink()
+    with pytest.raises(Unreachable, match="pod erp/postgresql-0"):
+        change(context(), inside(POD, "echo changed"))
