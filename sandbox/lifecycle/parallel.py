@@ -94,8 +94,9 @@ exit $code
         read = f"{script} | {{ {self.here(self.prod.psql())}\n}}"
         role = f"SET ROLE {identifier(self.role)};\n" if self.role else ""
         write = f"{{ {here(role + verify.SESSION)}cat\n}} | {{ {self.there(self.target.psql())}\n}} >&2"
-        name = literal(f"{APPLICATION}/{self.run}")
-        end = self.there(self.target.maintenance.psql(swap.end_sessions(f"application_name = {name}", 1.0)))
+        ours = literal(f"{APPLICATION}/{self.run}"), literal(self.target.database.name)
+        others = "application_name = {} AND datname = {}".format(*ours)
+        end = self.there(self.target.maintenance.psql(swap.end_sessions(others, 1.0)))
         return (
             f"items=$(\n{self.asked(verify.SESSION + _items(self._key))}\n) || exit 1\n"
             f"for worker in {' '.join(map(str, range(1, self.jobs + 1)))}; do\n(\n"
