@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sandbox.errors import Failed, SandboxError, Unreachable, UsageError
@@ -26,6 +28,16 @@ def words_of(context: str | None, namespace: str, *words: str) -> tuple[str, ...
     """The argument list of a call."""
     chosen = () if context is None else (f"--context={context}",)
     return ("kubectl", *chosen, f"--namespace={namespace}", *words)
+
+
+def _limit() -> tuple[str, ...]:
+    """How long to wait for an answer; nothing in a pod that has only its ServiceAccount.
+
+    A kubectl with a time limit looks for a server on localhost there, and never at the ServiceAccount.
+    """
+    configured = os.environ.get("KUBECONFIG") or (Path.home() / ".kube" / "config").exists()
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and not configured
+    return () if in_pod else (f"--request-timeout={_PATIENCE}s",)
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Kubectl:
 
     def words(self, *words: str) -> tuple[str, ...]:
         """The argument list of one short call."""
-        return words_of(self.context, self.namespace, f"--request-timeout={_PATIENCE}s", *words)
+        return words_of(self.context, self.namespace, *_limit(), *words)
 
     def get(self, kind: str, name: str) -> Object | None:
         """An object; None when there is none of that name.
