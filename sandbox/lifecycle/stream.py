@@ -55,9 +55,10 @@ class Stream:
             after: SQL between the comparison and the COMMIT.
         """
         script = self.there(self.target.script("--verbose", *self._as_owner))
+        converted = f"{{ {script}\n}} >&5"  # in braces: where a text ends in a newline, it would go elsewhere
         return held(
             self.engine,
-            f"{self._positions()}{{ exec 5>&1\n{here(before)}{self._dumped(f'{script} >&5')}"
+            f"{self._positions()}{{ exec 5>&1\n{here(before)}{self._dumped(converted)}"
             f"{self._compared()}{_stage('neutralize')}{here(after)}{here('COMMIT;')}{here(_COMMITTED)}"
             f"}} | {{ {self.there(self.target.psql())}\n}} >&4\n{sentinel(self.run, 'load', '$?')}",
         )
