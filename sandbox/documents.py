@@ -65,18 +65,20 @@ class Manifest:
 
 
 def look(folder: Path) -> str:
-    """Shell text that tells what a folder is; `parsed` reads it."""
+    """Shell text that tells what a folder is; `parsed` reads it when it ended with 0."""
     return f"""cd -P -- {quote(str(folder))} 2>/dev/null || {{ echo missing; exit 0; }}
 here=$(pwd -P)
 printf 'path %s\\n' "$here"
 stat -c 'owner %u:%g
-mode %a' .
-echo "user $(id -u)"
+mode %a' . || exit 1
+user=$(id -u) && echo "user $user" || exit 1
 boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
 parent=$(dirname "$here")
 if [ -w "$parent" ] && ! mountpoint -q . 2>/dev/null && [ "$(stat -c %d .)" = "$(stat -c %d ..)" ]
 then echo 'place beside'; else echo 'place inside'; fi
-while :; do stat -c "identity %d:%i $boot" "$here"; [ "$here" = / ] && break; here=$(dirname "$here"); done
+while stat -c "identity %d:%i $boot" "$here" || exit 1; [ "$here" != / ]; do
+  here=$(dirname "$here") || exit 1
+done
 """
 
 

@@ -193,3 +193,14 @@ def test_a_logo_that_prod_lacks_is_told(world: World) -> None:
     (world.folder / "prod documents" / "mycompany" / "logos" / "logo.png").unlink()
     report = world.refresh()
     assert [line for line in report.warnings if "logo.png" in line]
+
+
+@pytest.mark.parametrize("program", ["stat", "id", "dirname"])
+def test_a_look_whose_program_is_killed_is_told_as_failed(tmp_path: Path, program: str) -> None:
+    dying = tmp_path / "programs" / program
+    dying.parent.mkdir()
+    dying.write_text("#!/bin/sh\nkill -9 $$\n")
+    dying.chmod(0o755)
+    text = documents.look(tmp_path)
+    assert sh(text).returncode == 0
+    assert sh(f"PATH={dying.parent}:$PATH\n{text}").returncode == 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sandbox import documents, places
 from sandbox.engines import Engine
-from sandbox.errors import Busy, Refused, UsageError
+from sandbox.errors import Busy, Failed, Refused, UsageError
 from sandbox.lifecycle import checks, journal
 from sandbox.lifecycle.observe import (
     NEXT,
@@ -133,10 +133,18 @@ def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str,
 
 
 def folder(engine: Engine, runner: Runner, side: Side) -> documents.Look:
-    """Look at a side's documents folder."""
+    """Look at a side's documents folder.
+
+    Raises:
+        UsageError: there is none.
+        Failed: it could not be looked at.
+    """
     if side.documents is None:
         raise UsageError(f"{side.name} has no documents folder configured")
     told = observe(runner, engine.documents_command(side, documents.look(side.documents)))
+    if told.exited != 0:  # half of what it says would pass for all
+        said = told.stderr.strip() or "it was cut off"
+        raise Failed(f"looking at {side.name}'s documents folder failed ({told.exited}): {said}")
     found = documents.parsed(told.stdout)
     if found is None:
         raise UsageError(
