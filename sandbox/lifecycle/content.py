@@ -1,8 +1,9 @@
 """The rows and the content of every table as two numbers each, computed inside the server.
 
-The content is the sum of a 64-bit hash of each row, so that the order of rows does not matter. Rows are
-hashed as they would be sent: PostgreSQL's own hashes of values are made for equality, and leave out a
-number's sign, its trailing zeros, and half of a timestamp.
+The content is the sum of a 64-bit hash of each row, so that the order of rows does not matter. PostgreSQL's
+own hashes are made for equality: they leave out a number's sign, its trailing zeros and half of a timestamp,
+so such values are hashed as they would be sent. And a record's hash adds up those of its columns, so that a
+sum of them would not see two rows exchange a value: what is added up is a hash of the record's hash.
 """
 
 # ruff: noqa: S608  # names and texts reach SQL through %I and %L
@@ -15,17 +16,23 @@ from sandbox.lifecycle.shape import RELATIONS
 BATCH = 40
 _RECORDS = 140000  # older servers hash no record
 
-# what every server sends in the same bytes; anything else, such as an enum or a regclass, is sent as text
-_COLUMN = """CASE
-  WHEN y.typnamespace = 'pg_catalog'::regnamespace AND y.typtype = 'b' AND y.typsend <> 0
-    AND y.typname !~ '^_?(reg|aclitem)'
-    THEN format('t.%I', a.attname) ELSE format('t.%I::text', a.attname) END"""
+# hashed as they are, or as they are sent; other types as a record that is sent, or, as an enum is, as text
+_WHOLE = "'int2', 'int4', 'bool', 'date', 'text', 'varchar', 'uuid', 'bytea'"
+_SENT = "'int8', 'numeric', 'float4', 'float8', 'timestamp', 'timestamptz', 'bpchar'"
+_TYPE = "CASE WHEN y.typnamespace = 'pg_catalog'::regnamespace THEN y.typname END"
+_COLUMN = f"""CASE
+  WHEN {_TYPE} IN ('text', 'varchar') THEN format('t.%I COLLATE "C"', a.attname)
+  WHEN {_TYPE} IN ({_WHOLE}) THEN format('t.%I', a.attname)
+  WHEN {_TYPE} IN ({_SENT}) THEN format('%s(t.%I)', y.typsend, a.attname)
+  WHEN {_TYPE} !~ '^_?(reg|aclitem)' AND y.typtype = 'b' AND y.typsend <> 0
+    THEN format('record_send(ROW(t.%I))', a.attname)
+  ELSE format('t.%I::text COLLATE "C"', a.attname) END"""
 
 
 def _columns(version: int) -> str:
     """SQL: the hash of a row, as SQL; NULL for a table without columns."""
     listed = f"string_agg({_COLUMN}, ', ' ORDER BY a.attname COLLATE \"C\")"
-    hashed = "hash_record_extended(ROW(record_send(ROW(%s))), 0)"
+    hashed = "hash_record_extended(ROW(int8send(hash_record_extended(ROW(%s), 0))), 0)"
     if version < _RECORDS:
         hashed = "hashtextextended(encode(record_send(ROW(%s)), ''hex''), 0)"
     return f"""(SELECT CASE WHEN count(*) = 0 THEN '0' ELSE format('{hashed}', {listed}) END
