@@ -1,8 +1,9 @@
 """The shell texts that bring a folder to what a folder in another place is; knows no engine.
 
-The four are parts of one pipe: `listed` (there) | `staged` (here) | `sent` (there) | `received` (here). Both
-listings are compared first, and only what differs travels, as a tar stream. They ask for GNU find, sort,
-comm, sed and tar, which every Linux image of Dolibarr has.
+`begun` makes the copy that is to be brought up to date. After it four are parts of one pipe, and start in any
+order: `listed` (there) | `staged` (here) | `sent` (there) | `received` (here). Both listings are compared
+first, and only what differs travels, as a tar stream. They ask for GNU find, sort, comm, sed and tar, which
+every Linux image of Dolibarr has.
 """
 
 from __future__ import annotations
@@ -25,26 +26,27 @@ def listed(source: str) -> str:
     return f"cd -P -- {quote(source)} && {_LIST} && printf '{_END}\\0'\n"
 
 
-def staged(live: Look, *, again: bool) -> str:
-    """Shell text that makes a copy of the live folder without what is not listed; prints what it lacks.
-
-    Args:
-        live: the folder that the copy will replace.
-        again: go on from an earlier copy.
-    """
+def begun(live: Look) -> str:
+    """Shell text that makes a copy of the live folder, anew."""
     target = quote(live.layout().next)
     own = f"! -name '{HIDDEN}*'"
-    begin = f"""rm -rf -- {target}
+    return f"""rm -rf -- {target}
 mkdir -m 700 -- {target} || exit 1
 (cd -P -- {quote(live.path)} && find . -mindepth 1 -maxdepth 1 {own} \\
   -exec cp -a --reflink=auto -t {target} -- {{}} +)
+:  # what could not be copied travels
 """
+
+
+def staged(live: Look) -> str:
+    """Shell text that removes from the copy what is not listed, and prints what it lacks."""
+    target = quote(live.layout().next)
     return f"""lists=$(mktemp -d) || exit 1
 trap 'rm -rf "$lists"' EXIT
 {_SORT} >"$lists/all" || exit 1
 grep -qzxF '{_END}' "$lists/all" || {{ echo "prod's listing was cut off" >&2; exit 1; }}
 grep -vzxF '{_END}' "$lists/all" >"$lists/wanted"
-{"" if again else begin}cd -P -- {target} || exit 1
+cd -P -- {target} || exit 1
 {_LIST} | {_SORT} >"$lists/own" || exit 1
 for list in wanted own; do {_KINDS} "$lists/$list" | {_SORT} >"$lists/$list.kinds"; done
 comm -z -13 "$lists/wanted.kinds" "$lists/own.kinds" | {_PATHS} | xargs -0 -r rm -rf -- || exit 1

@@ -25,7 +25,9 @@ def shell(text: str, stdin: bytes = b"") -> bytes:
 def carried(prod: Path, live: Path, *, again: bool = False) -> list[str]:
     """Bring the copy of `live` up to date from `prod`; the paths that travelled."""
     seen = look(live)
-    wanted = shell(sync.staged(seen, again=again), shell(sync.listed(str(prod))))
+    if not again:
+        shell(sync.begun(seen))
+    wanted = shell(sync.staged(seen), shell(sync.listed(str(prod))))
     shell(sync.received(seen), shell(sync.sent(str(prod)), wanted))
     return [path for path in wanted.decode().split("\0") if path]
 
@@ -104,6 +106,20 @@ def test_what_changes_meanwhile_comes_with_the_next_pass(sides: tuple[Path, Path
     assert facts(prod) == facts(live.with_name(f"{live.name}__next"))
 
 
+def test_who_receives_may_start_before_all_others(sides: tuple[Path, Path]) -> None:
+    prod, live = sides
+    seen, following = look(live), live.with_name(f"{live.name}__next")
+    shell(sync.begun(seen))
+    with subprocess.Popen(["sh", "-c", sync.received(seen)], stdin=subprocess.PIPE) as receiving:
+        waits = Path(f"/proc/{receiving.pid}/cwd")
+        while waits.readlink() != following:
+            assert receiving.poll() is None
+        wanted = shell(sync.staged(seen), shell(sync.listed(str(prod))))
+        receiving.communicate(shell(sync.sent(str(prod)), wanted), timeout=30)
+    assert receiving.returncode == 0
+    assert facts(prod) == facts(following)
+
+
 def test_a_listing_that_was_cut_off_deletes_nothing(sides: tuple[Path, Path]) -> None:
     prod, live = sides
     carried(prod, live)
@@ -111,5 +127,5 @@ def test_a_listing_that_was_cut_off_deletes_nothing(sides: tuple[Path, Path]) ->
     before = facts(following)
     listing = shell(sync.listed(str(prod)))
     with pytest.raises(subprocess.CalledProcessError):
-        shell(sync.staged(look(live), again=True), listing[: len(listing) // 2])
+        shell(sync.staged(look(live)), listing[: len(listing) // 2])
     assert facts(following) == before

@@ -143,13 +143,15 @@ class Work:
         prod, path, live = self.engine.settings.prod, folders.prod.path, folders.sandbox
         if self.engine.documents_together:
             return self.engine.documents_command(self.side, documents.copy(path, live, again=again))
+        # before the pipe: whoever receives may be there first
+        begun = "" if again else f"{{\n{self.engine.documents_command(self.side, sync.begun(live))}}} && "
         parts = (
             self.engine.documents_command(prod, sync.listed(path)),
-            self.engine.documents_stream(self.side, sync.staged(live, again=again)),
+            self.engine.documents_stream(self.side, sync.staged(live)),
             self.engine.documents_stream(prod, sync.sent(path)),
             self.engine.documents_stream(self.side, sync.received(live)),
         )
-        return " | ".join(f"{{\n{part}}}" for part in parts)
+        return begun + " | ".join(f"{{\n{part}}}" for part in parts)
 
     def _same(self, folders: Folders, layout: documents.Layout) -> documents.Manifest | None:
         """The copy's manifest, when it is prod's."""
