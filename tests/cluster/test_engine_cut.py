@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from sandbox.lab.faults.proxy import Proxy
 from tests.cluster.kube import eventually, kubectl, listed, ready
-from tests.cluster.proxy import Proxy, proxied
+from tests.cluster.proxy import proxied
 from tests.cluster.world import World
 from tests.support import document, run
 
 AWAY = 8.0  # seconds
+# the journal is written before the copy begins, and a client whose writing was cut writes again
+COPYING = "SELECT 1 FROM pg_stat_activity WHERE application_name ~ '^dolibarr-sandbox/[^ ]+$'"
 
 
 def phase(world: World) -> str | None:
@@ -27,12 +30,19 @@ def phase(world: World) -> str | None:
     return None
 
 
+def cut(proxy: Proxy, seconds: float) -> None:
+    """End every connection, and take no other for some seconds."""
+    proxy.cut()
+    time.sleep(seconds)
+    proxy.mend()
+
+
 def broken(world: World, desk: Path, config: str, strategy: str, blow: Callable[[], Any]) -> int:
     """Start a refresh, hit it while it copies, and wait for its end."""
     world.rehearse()
     variables = {"KUBECONFIG": config, "INVOKE_SANDBOX_REFRESH_STRATEGY": strategy}
     with world.started(desk, "refresh", "--yes", **variables) as going:
-        eventually(lambda: phase(world) == "copy", "the copy")
+        eventually(lambda: phase(world) == "copy" and world.rows(COPYING), "the copy")
         blow()
         return int(going.wait(timeout=240))
 
@@ -53,20 +63,14 @@ def mended(world: World, desk: Path, code: int) -> None:
 def test_a_cut_connection_is_no_success_and_is_mended(world: World, tmp_path: Path, strategy: str) -> None:
     desk = world.desk(tmp_path / "desk")
     with proxied(tmp_path) as (proxy, config):
-        code = broken(world, desk, config, strategy, proxy.cut)
+        code = broken(world, desk, config, strategy, lambda: cut(proxy, 0))
     mended(world, desk, code)
 
 
 def test_an_api_server_that_is_away_for_a_while_strands_nothing(world: World, tmp_path: Path) -> None:
     desk = world.desk(tmp_path / "desk")
-
-    def away(proxy: Proxy) -> None:
-        proxy.cut(away=True)
-        time.sleep(AWAY)
-        proxy.back()
-
     with proxied(tmp_path) as (proxy, config):
-        code = broken(world, desk, config, "in-place", lambda: away(proxy))
+        code = broken(world, desk, config, "in-place", lambda: cut(proxy, AWAY))
     assert code != 0
     mended(world, desk, code)
 

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback before the database server, whose connections can be cut."""
+"""A TCP proxy on loopback before a server, whose connections can be cut."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _PIECE = 1 << 16
 
 
 class Proxy:
-    """Carries bytes between clients and one port of this machine until it is closed.
+    """Carries bytes between clients and one server until it is closed.
 
     Args:
-        target: the port of the server.
+        port: the server's.
+        host: the server's.
     """
 
-    def __init__(self, target: int) -> None:
-        self._target, self._cut = target, False
+    def __init__(self, port: int, host: str = HOST) -> None:
+        self._target, self._cut = (host, port), False
         self._listener = listen(None)
         self._listener.listen(64)
         self.port: int = self._listener.getsockname()[1]
@@ -60,7 +61,7 @@ class Proxy:
         with client, suppress(OSError):
             if self._cut:
                 return
-            with socket.create_connection((HOST, self._target)) as server:
+            with socket.create_connection(self._target) as server:
                 with self._lock:
                     self._live |= {client, server}
                 back = threading.Thread(target=self._carry, args=(server, client), daemon=True)
