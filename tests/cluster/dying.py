@@ -9,8 +9,6 @@ TEXT in it, `stage` about the stage of that name.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,24 +16,9 @@ from typing import Any
 from invoke.config import Config
 from invoke.context import Context
 
-from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.refresh import refresh
 from sandbox.settings import load
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Told(Silent):
-    """Dies when a stage begins."""
-
-    def __init__(self, stage: str) -> None:
-        self._stage = stage
-
-    def stage(self, name: str) -> None:
-        if name == self._stage:
-            die()
+from tests.refresh_driver import Told, die
 
 
 class Dying:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from rich.console import Console
-from rich.table import Table
 
 from sandbox import envfile
 from sandbox.dolibarr.api import Client
 from sandbox.errors import Failed, Unreachable
 from sandbox.lab.access import SANDBOX, password_of
+from sandbox.lab.bench import report
 from sandbox.lab.bench.results import Measured
 from sandbox.lab.bench.ways import found
 from sandbox.lab.ops import Ops
@@ -64,7 +64,7 @@ class Checkpoints:
             self.console.print(f"round {number + 1} of {rounds}")
             self._round()
         self._judge()
-        self._show()
+        report.show_checkpoints(self.measured, self.console)
         if cycles:
             self.cycles(cycles)
         return self.measured.ended()
@@ -189,11 +189,3 @@ class Checkpoints:
         if self.dslr:
             told[DSLR] = f"the rewind takes {median[REWIND] / median[DSLR]:.2f} x as long; at most 0.7"
         self.measured.notes = told
-
-    def _show(self) -> None:
-        """The medians side by side."""
-        table = Table("what", "median", "from", "to", "", box=None)
-        for what, taken in self.measured.seconds.items():
-            times = [f"{value:.3f} s" for value in (statistics.median(taken), min(taken), max(taken))]
-            table.add_row(what, *times, self.measured.notes.get(what, ""))
-        self.console.print(table)

@@ -15,6 +15,7 @@ from sandbox.lab.bench.ways import CHANGES, FULL, MEANING, TODAY
 
 PICTURE = "benchmarks.svg"
 _HEADS = ("way", "median", "from", "to", "of today's way", "its processes", "with the server")
+_CHECKPOINT_HEADS = ("what", "median", "from", "to", "")
 _LEAST = 2  # sizes that make a line
 _INTRO = """# Benchmarks
 
@@ -27,15 +28,19 @@ times nor ratios say much.
 """
 
 
+def _spread(taken: Sequence[float], digits: int) -> Iterator[str]:
+    """The median, the least and the most."""
+    return (f"{value:.{digits}f} s" for value in (statistics.median(taken), min(taken), max(taken)))
+
+
 def _row(measured: Measured, way: str) -> tuple[str, ...]:
     taken = measured.seconds[way]
     median = statistics.median(taken)
-    times = [f"{value:.2f} s" for value in (median, min(taken), max(taken))]
     today = measured.seconds.get(TODAY)
     ratio = f"{median / statistics.median(today):.2f}" if today else ""
     peak = measured.memory.get(way)
     memory = (f"{peak.client:.0f} MB", f"{peak.together:.0f} MB") if peak else ("", "")
-    return (way, *times, ratio, *memory)
+    return (way, *_spread(taken, 2), ratio, *memory)
 
 
 def show(measured: Measured, console: Console) -> None:
@@ -45,6 +50,14 @@ def show(measured: Measured, console: Console) -> None:
         column.justify = "right"
     for way in measured.seconds:
         table.add_row(*_row(measured, way), style="bold" if way in (FULL, CHANGES) else None)
+    console.print(table)
+
+
+def show_checkpoints(measured: Measured, console: Console) -> None:
+    """Checkpoints of one size on the console."""
+    table = Table(*_CHECKPOINT_HEADS, box=None)
+    for row in _checkpoint_rows(measured):
+        table.add_row(*row)
     console.print(table)
 
 
@@ -117,14 +130,14 @@ def _asked(measured: Measured) -> Iterator[str]:
             yield f"- {way}: {ratio:.2f} x {other}, at most {limit:g}: {verdict}."
 
 
-def _checkpoints(measured: Measured) -> Iterator[str]:
-    def row(what: str) -> tuple[str, ...]:
-        taken = measured.seconds[what]
-        times = [f"{value:.3f} s" for value in (statistics.median(taken), min(taken), max(taken))]
-        return (what, *times, measured.notes.get(what, ""))
+def _checkpoint_rows(measured: Measured) -> Iterator[tuple[str, ...]]:
+    for what, taken in measured.seconds.items():
+        yield (what, *_spread(taken, 3), measured.notes.get(what, ""))
 
+
+def _checkpoints(measured: Measured) -> Iterator[str]:
     yield ""
-    yield from _table(("what", "median", "from", "to", ""), (row(what) for what in measured.seconds))
+    yield from _table(_CHECKPOINT_HEADS, _checkpoint_rows(measured))
     yield from ("", _when(measured))
 
 
