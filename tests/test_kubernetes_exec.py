@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,27 @@ def test_a_reading_that_is_lost_once_is_done_again_and_a_change_is_not(
     Path(f"{kubectl}.lost").unlink()
     with pytest.raises(Unreachable, match="pod erp/postgresql-0"):
         change(context(), inside(POD, "echo changed"))
+
+
+# kubectl hands on what comes back, and dies when nobody reads it; what its container says then is lost
+RELAYS = """#!/bin/sh
+while [ "$1" != -- ]; do shift; done
+shift
+"$@" 2>/dev/null | cat
+kill -PIPE $$
+"""
+
+
+def test_a_receiver_s_own_reason_is_told_and_not_a_lost_connection(kubectl: Path, tmp_path: Path) -> None:
+    sender, receiver = (replace(POD, pod=name) for name in ("sender", "receiver"))
+    (tmp_path / "relays").write_text(RELAYS)
+    (tmp_path / "relays").chmod(0o755)
+    chosen = f'#!/bin/sh\ncase "$*" in *sender*) exec "{tmp_path}/relays" "$@" ;; esac\n'
+    kubectl.write_text(HANDS_ON.replace("#!/bin/sh\n", chosen))
+    giver = inside(sender, "head -c 50000000 /dev/zero")
+    full = f"ulimit -f 1\ntrap '' XFSZ\ncat >{tmp_path}/full"
+    taker = inside(receiver, full, stream=True)
+    done = ran(kubectl.parent, f"{{ {giver}\necho giver $? >&2; }} | {{ {taker}\necho taker $? >&2; }}")
+    lines = done.stderr.splitlines()
+    assert "File too large" in lines[0]
+    assert sorted(lines[1:]) == ["giver 141", "taker 1"]

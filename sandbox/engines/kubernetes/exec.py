@@ -2,7 +2,8 @@
 
 `kubectl exec` puts its command into a URL, which is short, and a lost connection may end with status 0. So
 the text goes in through standard input, before any data, and the container's shell says at the end, on
-standard error, with which status it ended. What ended without saying so was lost.
+standard error, with which status it ended. What ended without saying so was lost; but a kubectl that nobody
+reads any more lost nothing: its reader ended first, and has the reason.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sandbox.postgres import RUN_VARIABLE
 from sandbox.shell import NOT_REACHED, Command
 
 LOST = 75  # the status of what was cut off
+_UNREAD = 141  # SIGPIPE: whoever was to read what it sent had ended
 
 # `read` takes no byte more than it needs, so what follows the text is the program's own input
 _BOOT = """umask 077
@@ -78,7 +80,9 @@ while IFS= read -r line || [ -n "$line" ]; do case $line in
 'command terminated with exit code '*) ;;
 *) last=$line; printf '%s\\n' "$line" >&8 ;;
 esac; done
-if [ -n "$there" ] && [ "$there" = "$here" ]; then printf %s "$there"; else printf 'lost %s' "$last"; fi
+if [ -n "$there" ] && [ "$there" = "$here" ]; then printf %s "$there"
+elif [ -z "$there" ] && [ "$here" = {_UNREAD} ]; then printf %s {_UNREAD}
+else printf 'lost %s' "$last"; fi
 """
 
 
