@@ -84,7 +84,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Run the cycle and its faults on the lab's Kubernetes node: KUBECONFIG=FILE nox -s cluster."""
+    """Run the cycle and its faults on a Kubernetes node: KUBECONFIG=FILE nox -s cluster -- --size=1000."""
     if not os.environ.get("KUBECONFIG"):
         session.skip("KUBECONFIG names no cluster, so nothing of engine kubernetes was tested")
     if not shutil.which("kubectl") and shutil.which("apt-get") and os.geteuid() == 0:

@@ -39,6 +39,7 @@ class Cluster:
     namespace: str
     deployment: str | None
     argocd: ArgoCd | None
+    cronjob: str | None  # whose template a refresh in the cluster is started from
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,13 @@ def _cluster(reader: Reader) -> Cluster:
         )
     application = reader.get("kubernetes.argocd.application")
     argocd = ArgoCd(application, reader.get("kubernetes.argocd.namespace", "argocd")) if application else None
-    return Cluster(reader.get("kubernetes.context"), namespace, reader.get("kubernetes.deployment"), argocd)
+    return Cluster(
+        reader.get("kubernetes.context"),
+        namespace,
+        reader.get("kubernetes.deployment"),
+        argocd,
+        reader.get("kubernetes.cronjob"),
+    )
 
 
 def _pods(reader: Reader, prefix: str, context: str | None, namespace: str) -> Pods:

@@ -19,7 +19,14 @@ RUN_VARIABLE = "DOLIBARR_SANDBOX_RUN"  # by it a later run finds what a killed o
 NAME_BYTES = 63  # what PostgreSQL keeps of a name
 # a session that waits for its children, or reads a big table, is not idle
 _PATIENT = "-c idle_in_transaction_session_timeout=0 -c statement_timeout=0 -c lock_timeout=0"
+# while a query runs, the server looks every few seconds whether its client is still there
+_WATCHING = "client_connection_check_interval"
+_EVERY = "3s"
 _READ_ONLY = f"-c default_transaction_read_only=on {_PATIENT}"
+# servers before 14 do not know it, and systems that cannot tell refuse it: as a session's option, fatally
+WATCH = f"""SELECT json_build_object('watches', version() LIKE '%linux%' AND EXISTS (
+  SELECT FROM pg_catalog.pg_settings WHERE name = '{_WATCHING}' AND context = 'user'));
+"""  # noqa: S608  # a name of ours
 _NO_PRIVILEGES = ("--no-owner", "--no-acl")
 _AS_DATA = ("--no-publications", "--no-subscriptions", "--no-security-labels", "--no-tablespaces")
 
@@ -55,6 +62,7 @@ class Access:
         passwords: Path | None,
         patience: float,
         run: str,
+        watches: bool = False,
     ) -> Access:
         """The only way to a side's database; one to prod is always read-only.
 
@@ -65,6 +73,7 @@ class Access:
             passwords: a pgpass file, or None for libpq's own.
             patience: how long to wait for a connection, in seconds.
             run: the run's id, by which its sessions are recognised.
+            watches: the server said to `WATCH` that it can end a query whose client is gone.
         """
         if side.database is None:
             raise UsageError(f"{setting} is not set", f"set {setting}.name, host, port and user")
@@ -72,7 +81,8 @@ class Access:
             "LC_ALL": "C",  # its messages are read
             "PGAPPNAME": f"{APPLICATION}/{run}" if run else APPLICATION,
             "PGCONNECT_TIMEOUT": str(max(2, math.ceil(patience))),
-            "PGOPTIONS": _READ_ONLY if side.name == "prod" else _PATIENT,
+            "PGOPTIONS": (_READ_ONLY if side.name == "prod" else _PATIENT)
+            + (f" -c {_WATCHING}={_EVERY}" if watches else ""),
         }
         if run:
             env[RUN_VARIABLE] = run

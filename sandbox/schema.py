@@ -131,6 +131,7 @@ SCHEMA: Tree = {
         "database": POD,
         "documents": POD,
         "deployment": _text,
+        "cronjob": _text,
         "argocd": {"application": _text, "namespace": _text},
     },
     "prod": {

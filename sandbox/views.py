@@ -11,6 +11,7 @@ from sandbox.console import Row, plural, size
 
 if TYPE_CHECKING:
     from sandbox.lab.life import LabReport
+    from sandbox.lifecycle.detach import Detached, DetachReport
     from sandbox.lifecycle.provision import ProvisionReport
     from sandbox.lifecycle.refresh import RefreshReport
     from sandbox.lifecycle.relink import RelinkReport
@@ -30,6 +31,8 @@ def status(seen: Status) -> Iterator[Row]:
     yield "key file", _file(seen.key_file)
     yield ".env", _file(seen.env_file)
     yield "last refresh", _refresh(seen)
+    if seen.detached:
+        yield from _detached(seen.detached)
     if seen.journal:
         yield "journal", f"not known: {seen.journal}"
     if seen.interrupted:
@@ -71,6 +74,25 @@ def _refresh(seen: Status) -> str:
     if not seen.last_refresh:
         return "none known here"
     return f"{seen.last_refresh.get('finished')}  (in {seen.last_refresh.get('seconds')} s)"
+
+
+def _detached(seen: Detached) -> Iterator[Row]:
+    job = f"job {seen.job}, " if seen.job else ""
+    yield "detached", f"{seen.state}  ({job}{f'ended {seen.ended}' if seen.ended else f'since {seen.begun}'})"
+    if seen.reason:
+        yield "", seen.reason
+    if seen.next_step:
+        yield "", f"next: {seen.next_step}"
+
+
+def detached(done: DetachReport) -> Iterator[Row]:
+    """What `refresh --detach` started."""
+    if done.dry:
+        yield "dry run", "nothing was changed"
+        return
+    yield "job", f"{done.job} in namespace {done.namespace}"
+    yield "documents", "are left as they are" if done.db_only else "are refreshed, too"
+    yield "follow", f"inv status, or: {done.follow}"
 
 
 def relink(done: RelinkReport) -> Iterator[Row]:
@@ -124,6 +146,8 @@ def refresh(done: RefreshReport) -> Iterator[Row]:
 def recover(done: RecoverReport) -> Iterator[Row]:
     """What `recover` put back."""
     yield "found", f"run {done.run}, {done.outcome}" if done.found else "nothing to do"
+    if done.was:
+        yield "was", done.was
     for action in done.actions:
         yield "would do" if done.dry else "did", action
 

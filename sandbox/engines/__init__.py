@@ -6,12 +6,16 @@ from typing import Any, Protocol
 
 from sandbox.engines.files import FileLedger
 from sandbox.engines.kubernetes import KubernetesEngine, LeaseLedger
+from sandbox.engines.kubernetes.jobs import Job, Jobs
+from sandbox.engines.kubernetes.kubectl import Kubectl
 from sandbox.engines.ledger import Ledger
 from sandbox.engines.local import LocalEngine
 from sandbox.errors import UsageError
 from sandbox.postgres import Access
 from sandbox.settings import Settings, Side
 from sandbox.shell import Runner
+
+__all__ = ["Engine", "Job", "Jobs", "engine_for", "jobs_for", "ledger_for"]
 
 
 class Engine(Protocol):
@@ -38,6 +42,14 @@ class Engine(Protocol):
 
     def access(self, side: Side) -> Access:
         """How PostgreSQL's programs reach a side's database; prod's sessions are always read-only."""
+
+    def learn(self, side: Side, *, watches: bool) -> None:
+        """Remember what a side's server told of itself, for the sessions that follow.
+
+        Args:
+            side: whose server it is.
+            watches: it can end a query whose client is gone (`postgres.WATCH`).
+        """
 
     def database_command(self, side: Side, text: str) -> str:
         """The shell text that runs `text` next to a side's database."""
@@ -117,3 +129,28 @@ def ledger_for(settings: Settings, runner: Runner | None = None) -> Ledger:
     if settings.cluster is not None and runner is not None:
         return LeaseLedger(settings, settings.cluster, runner)
     return FileLedger(settings.files.state)
+
+
+def jobs_for(settings: Settings, runner: Runner) -> Jobs:
+    """What runs in the cluster by itself, once it was started.
+
+    Args:
+        settings: the sandbox's settings.
+        runner: what runs the commands that reach the cluster.
+
+    Raises:
+        UsageError: the sandbox is in no cluster, or nothing there is named that could be started.
+    """
+    setting = f"{settings.name}.kubernetes.cronjob"
+    cluster = settings.cluster
+    if cluster is None:
+        raise UsageError(
+            f"--detach is for {settings.name}.engine: kubernetes; it is {settings.engine or 'the lab'}",
+            "leave --detach out",
+        )
+    if cluster.cronjob is None:
+        raise UsageError(
+            f"--detach starts the job of a CronJob, and {setting} is not set",
+            "apply examples/kubernetes/cronjob.yaml, and set it to that one's name",
+        )
+    return Jobs(Kubectl(runner, cluster.context, cluster.namespace), cluster.cronjob, setting)

@@ -7,7 +7,7 @@ import shlex
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class LocalEngine:
 
     settings: Settings
     run: str = ""
+    _watching: set[str] = field(default_factory=set, compare=False)
 
     @property
     def alone(self) -> bool:
@@ -53,7 +54,12 @@ class LocalEngine:
             passwords=self.settings.postgres.passwords,
             patience=self.settings.timeouts.connect,
             run=self.run,
+            watches=side.name in self._watching,
         )
+
+    def learn(self, side: Side, *, watches: bool) -> None:
+        """Remember whether a side's server can end a query whose client is gone."""
+        (self._watching.add if watches else self._watching.discard)(side.name)
 
     def database_command(self, side: Side, text: str) -> str:
         """The same text: every database is reached over the network from here."""

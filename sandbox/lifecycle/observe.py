@@ -11,7 +11,7 @@ from sandbox.engines import Engine
 from sandbox.errors import UsageError
 from sandbox.lifecycle.neutralize import MARK
 from sandbox.lifecycle.shape import RELATIONS
-from sandbox.postgres import APPLICATION, Access, failure, literal, together
+from sandbox.postgres import APPLICATION, WATCH, Access, failure, literal, together
 from sandbox.settings import Side
 from sandbox.shell import Runner, observe
 
@@ -109,7 +109,8 @@ def observe_prod(engine: Engine, runner: Runner) -> Prod:
         UsageError: it refuses the role, has no such database, or the database is not Dolibarr's.
     """
     access = engine.access(engine.settings.prod)
-    told = ask(engine, runner, engine.settings.prod, access, _PROD)
+    told = ask(engine, runner, engine.settings.prod, access, WATCH + _PROD)
+    engine.learn(engine.settings.prod, watches=told.pop("watches"))
     if "mark" not in told:
         raise UsageError(
             f"{access.label} has no llx_const that {told['user']} may read: it is not Dolibarr's",
@@ -132,7 +133,8 @@ def observe_more(engine: Engine, runner: Runner, more: str) -> tuple[Sandbox, di
     """See `observe_sandbox`; asks `more` in the same session, and returns all that was told beside."""
     side = engine.settings.sandbox
     access = engine.access(side)
-    told = ask(engine, runner, side, access, _sandbox(access.database.name) + more)
+    told = ask(engine, runner, side, access, WATCH + _sandbox(access.database.name) + more)
+    engine.learn(side, watches=told.pop("watches"))
     seen = Sandbox(
         version=told["version"],
         identity=Identity(**told["identity"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -38,8 +39,18 @@ def recover(settings: Settings, runner: Runner) -> RecoverReport:
         return settle(settings, book.desk.guarded(runner), book, run)
 
 
-def settle(settings: Settings, runner: Runner, book: Book, run: str) -> RecoverReport:
-    """Put back what the journal, or a claim on a database, tells of; the caller holds the lock."""
+def settle(
+    settings: Settings, runner: Runner, book: Book, run: str, say: Callable[[str], None] | None = None
+) -> RecoverReport:
+    """Put back what the journal, or a claim on a database, tells of; the caller holds the lock.
+
+    Args:
+        settings: the sandbox's settings.
+        runner: what runs the commands.
+        book: the journal.
+        run: whose work this is.
+        say: is told what was found, before anything is put back.
+    """
     page = journal.left(book.desk)
     if page is None:
         with suppress(UsageError, Unreachable):  # then nothing says that there was a run
@@ -47,9 +58,25 @@ def settle(settings: Settings, runner: Runner, book: Book, run: str) -> RecoverR
     if page is None:
         return RecoverReport(found=False)
     _refuse_other(settings, page, book)
+    was = announcement(page)
+    if say is not None:
+        say(was)
     report = put_back(_engine(settings, runner, page, run), runner, page)
     book.clear()
-    return report
+    return replace(report, was=was)
+
+
+def announcement(page: Journal) -> str:
+    """One line: what was interrupted, whose it was and since when, and what of it is put back."""
+    kind = page.strategy if page.strategy in {"save", "rewind", "forget"} else "refresh"
+    parts = ["its processes and sessions"]
+    parts += [f"the databases {page.next} and {page.old}"] if page.next and page.old else []
+    parts += [f"the documents in {page.documents}"] if page.documents else []
+    parts += ["the application, which it had paused"] if page.paused else []
+    return (
+        f"a {kind} was interrupted: run {page.run} of {page.holder}, in phase {page.phase};"
+        f" put back first: {', '.join(parts)}"
+    )
 
 
 def _engine(settings: Settings, runner: Runner, page: Journal, run: str) -> Engine:

@@ -72,19 +72,17 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
     with journal.held(ledger_for(settings, runner), run) as book:
         runner = book.desk.guarded(runner)
         begun = time.monotonic()
-        before = recover.settle(settings, runner, book, run)
+        before = recover.settle(settings, runner, book, run, progress.note)
         for action in before.actions:
             progress.note(f"an interrupted refresh was {before.outcome}: {action}")
         if settings.refresh.script is not None:
             seconds = script.run(settings, runner, book, run, db_only=db_only, progress=progress)
             outcome = Outcome(warnings=("your own script did the refresh: nothing was verified",))
-            report = _report(run, "script", outcome, seconds)
+            report = _report(run, "script", outcome, seconds, before.told)
         else:
             engine = engine_for(settings, run, runner)
             outcome = _done(engine, runner, book, db_only=db_only, progress=progress)
-            report = _report(
-                run, settings.refresh.strategy, outcome, time.monotonic() - begun, before.actions
-            )
+            report = _report(run, settings.refresh.strategy, outcome, time.monotonic() - begun, before.told)
         try:
             _record(settings, book, report)
         finally:

@@ -36,6 +36,12 @@ class RecoverReport:
     outcome: str = "nothing to do"  # or: rolled back, rolled forward, cleared
     actions: tuple[str, ...] = ()
     dry: bool = False
+    was: str = ""  # what was interrupted: whose, since when, how far, and what of it had to be put back
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was found and what was done, for who came to do something else; empty for nothing."""
+        return (self.was, *self.actions) if self.found else ()
 
 
 @dataclass

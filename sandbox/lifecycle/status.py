@@ -13,6 +13,7 @@ from sandbox.dolibarr.api import Client, Health, Pulse
 from sandbox.dolibarr.identity import Arms, WhoAmI
 from sandbox.errors import ExitCode, Unreachable
 from sandbox.lifecycle import journal
+from sandbox.lifecycle.detach import Detached, newest
 from sandbox.settings import Settings
 from sandbox.shell import Runner
 from sandbox.sides import refuse_prod_url
@@ -52,6 +53,7 @@ class Status:
     interrupted: dict[str, Any] | None
     running: dict[str, Any] | None
     journal: str | None  # why it could not be read; then nothing is known of a refresh
+    detached: Detached | None  # the newest refresh that was started in the cluster
     exit_code: int
     next_step: str
 
@@ -67,6 +69,7 @@ def observe(settings: Settings, runner: Runner | None = None) -> Status:
     key = envfile.read_secret(settings.files.key)
     health, pulse, owner = _ask(settings, key)
     here = journal.look(settings, runner)
+    detached = None if here.problem or runner is None else newest(settings, runner, here.last_refresh)
     code, step = _verdict(pulse, owner.arms, here.interrupted is not None)
     missing = set(settings.agent.rights) - set(owner.rights) if owner.arms is Arms.ARMED else set()
     if not step and missing:
@@ -95,6 +98,7 @@ def observe(settings: Settings, runner: Runner | None = None) -> Status:
         interrupted=here.interrupted,
         running=here.running,
         journal=here.problem,
+        detached=detached,
         exit_code=int(code),
         next_step=step,
     )

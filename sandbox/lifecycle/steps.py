@@ -85,7 +85,7 @@ class Steps:
 
 
 def _settle(engine: Engine, runner: Runner, book: journal.Book, progress: Progress) -> None:
-    before = recover.settle(engine.settings, runner, book, engine.run)
+    before = recover.settle(engine.settings, runner, book, engine.run, progress.note)
     for action in before.actions:
         progress.note(f"an interrupted run was {before.outcome}: {action}")
 

@@ -17,6 +17,11 @@ from tests.cluster.world import World  # noqa: E402
 HERE = Path(__file__).parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much the test of the client's memory carries."""
+    parser.addoption("--size", type=int, default=200, help="megabytes that the test of memory refreshes")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Never touch a cluster that nobody asked for: a KUBECONFIG may well be set for other reasons."""
     for item in items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from sandbox.lab.faults.proxy import Proxy
 from tests.cluster.kube import eventually, kubectl, listed, ready
+from tests.cluster.node import api_server, restart
 from tests.cluster.proxy import proxied
 from tests.cluster.world import World
 from tests.support import document, run
@@ -72,6 +74,14 @@ def test_an_api_server_that_is_away_for_a_while_strands_nothing(world: World, tm
     with proxied(tmp_path) as (proxy, config):
         code = broken(world, desk, config, "in-place", lambda: cut(proxy, AWAY))
     assert code != 0
+    mended(world, desk, code)
+
+
+def test_an_api_server_that_is_killed_and_started_anew_strands_nothing(world: World, tmp_path: Path) -> None:
+    server = api_server()
+    desk = world.desk(tmp_path / "desk")
+    code = broken(world, desk, os.environ["KUBECONFIG"], "in-place", lambda: restart(server))
+    assert code != 0  # every stream went through it
     mended(world, desk, code)
 
 

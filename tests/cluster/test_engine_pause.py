@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from invoke.config import Config
 
 from sandbox.engines.kubernetes import LeaseLedger
 from sandbox.engines.ledger import JOURNAL, Taken
 from sandbox.settings import Settings, load
 from tests.cluster.kube import eventually, get, kubectl, listed, patch
+from tests.cluster.manifests import GROUP, definition
 from tests.cluster.world import World
 from tests.support import ops, run
 from tests.worlds import context
@@ -39,6 +43,50 @@ def test_a_parent_that_undoes_the_pause_is_named_and_nothing_is_lost(world: Worl
         world.restore_policy()
     assert world.content() == ("old", "old")
     world.whole()
+
+
+def keeps_enabled(world: World) -> bool:
+    """Whether the cluster's Applications have the field, by a patch that changes nothing."""
+    change = json.dumps({"spec": {"syncPolicy": {"automated": {"enabled": False}}}})
+    words = ["patch", KIND, "erp", "-n", world.argocd, "--type=merge", "--dry-run=server", "-o", "json"]
+    told = json.loads(kubectl(*words, "-p", change))
+    return "enabled" in told["spec"]["syncPolicy"]["automated"]
+
+
+@pytest.fixture
+def old_argocd(world: World) -> Iterator[World]:
+    """The world under a definition that does not know `enabled`, as Argo CD had before 3.1."""
+    name = f"applications.{GROUP}"
+    before = json.loads(kubectl("get", "crd", name, "-o", "json"))["spec"]
+    flags = {"prune": {"type": "boolean"}, "selfHeal": {"type": "boolean"}}
+    options = {"type": "array", "items": {"type": "string"}}
+    fields = {"automated": {"type": "object", "properties": flags}, "syncOptions": options}
+    older = definition({"type": "object", "properties": fields})["spec"]
+    define(name, older)
+    try:
+        eventually(lambda: not keeps_enabled(world), "a definition without the field")
+        yield world
+    finally:
+        define(name, before)
+        eventually(lambda: keeps_enabled(world), "a definition with the field")
+
+
+def define(name: str, spec: dict[str, Any]) -> None:
+    """Make a resource definition this one."""
+    change = [{"op": "replace", "path": "/spec/versions", "value": spec["versions"]}]
+    kubectl("patch", "crd", name, "--type=json", "-p", json.dumps(change))
+
+
+def test_where_enabled_is_pruned_the_whole_of_automated_is_set_aside(
+    old_argocd: World, tmp_path: Path
+) -> None:
+    desk = old_argocd.desk(tmp_path / "desk")
+    old_argocd.rehearse()
+    with old_argocd.started(desk, "refresh", "--yes", INVOKE_SANDBOX_REFRESH_STRATEGY="in-place") as going:
+        eventually(lambda: "automated" not in old_argocd.application()["policy"], "the policy set aside")
+        assert going.wait(timeout=240) == 0, (desk / "said").read_text()
+    assert old_argocd.content() == ("new", "new")
+    old_argocd.whole()
 
 
 def test_a_sync_that_is_running_is_waited_for(world: World, tmp_path: Path) -> None:

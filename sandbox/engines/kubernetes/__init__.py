@@ -33,6 +33,7 @@ class KubernetesEngine:
     runner: Runner
     run: str = ""
     _found: dict[Pod, Container] = field(default_factory=dict)
+    _watching: set[str] = field(default_factory=set)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -72,7 +73,12 @@ class KubernetesEngine:
             passwords=None,  # they reach the container by standard input
             patience=self.settings.timeouts.connect,
             run=self.run,
+            watches=side.name in self._watching,
         )
+
+    def learn(self, side: Side, *, watches: bool) -> None:
+        """Remember whether a side's server can end a query whose client is gone."""
+        (self._watching.add if watches else self._watching.discard)(side.name)
 
     def container(self, side: Side, what: What) -> Container:
         """The one container that holds a side's database or documents.
