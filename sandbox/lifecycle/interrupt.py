@@ -51,3 +51,28 @@ def interruptible(end: Callable[[], object]) -> Iterator[Interrupt]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def noticing() -> Iterator[Interrupt]:
+    """While inside, Ctrl-C does what it did before, and is remembered.
+
+    It reaches a program's children too: one that ends of it may tell of a failure before, or instead of, it.
+    """
+    state = Interrupt()
+    before = signal.getsignal(signal.SIGINT)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        state.asked = True
+        if callable(before):
+            before(number, frame)
+
+    # nobody may handle it elsewhere; and who ignores it, as under nohup, goes on to
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield state
+        return
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield state
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -13,7 +13,8 @@ from sandbox import envfile
 from sandbox.dolibarr import api, browser, credentials, identity, rights
 from sandbox.dolibarr.session import administrator
 from sandbox.dolibarr.trail import Trail
-from sandbox.errors import Failed, Refused, Unreachable
+from sandbox.errors import Failed, Refused, SandboxError, Unreachable
+from sandbox.lifecycle.interrupt import noticing
 from sandbox.settings import Settings
 from sandbox.sides import refuse_prod_url
 
@@ -71,10 +72,13 @@ def provision(
     if dry:
         return _dry(settings, wanted, say)
     browser.refuse_without_display(headless=headless)
-    try:
-        armed = _provision(settings, wanted, found, say, headless=headless)
-    except KeyboardInterrupt:
-        raise Failed("stopped by Ctrl-C", "run it again: it goes on from what is there") from None
+    with noticing() as interrupt:
+        try:
+            armed = _provision(settings, wanted, found, say, headless=headless)
+        except (KeyboardInterrupt, SandboxError) as error:
+            if isinstance(error, SandboxError) and not interrupt.asked:
+                raise
+            raise Failed("stopped by Ctrl-C", "run it again: it goes on from what is there") from None
     relink(settings)
     return replace(armed, seconds=round(time.monotonic() - started, 1))
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -62,6 +62,26 @@ def test_ctrl_c_ends_it_with_one_message_and_no_browser_left(desk: Desk, proxy: 
     gone, left = psutil.wait_procs(browsers, 5)
     assert gone
     assert left == []
+
+
+@pytest.fixture
+def unraised() -> Iterator[None]:
+    """A Ctrl-C that raises nothing: what it ended tells of a failure first."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("unraised")
+def test_a_browser_that_ctrl_c_ended_is_not_blamed(desk: Desk, proxy: Proxy, agent: str) -> None:
+    def interrupt(asked: Asked) -> None:
+        if asked.path == "/user/list.php":
+            os.kill(os.getpid(), signal.SIGINT)
+            for process in _browsers(os.getpid()):
+                process.kill()
+
+    proxy.before = interrupt
+    assert desk.failing(agent, url=proxy.url).what == "stopped by Ctrl-C"
 
 
 @pytest.mark.parametrize(
