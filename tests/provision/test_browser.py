@@ -38,6 +38,15 @@ def test_a_browser_that_is_closed_is_told(desk: Desk, proxy: Proxy, agent: str) 
     assert "the browser was closed at /user/list.php" in error.what
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """A child that heeds Ctrl-C even when these tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_ctrl_c_ends_it_with_one_message_and_no_browser_left(desk: Desk, proxy: Proxy, agent: str) -> None:
     running: list[subprocess.Popen[str]] = []
     browsers: list[psutil.Process] = []
