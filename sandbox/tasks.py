@@ -16,7 +16,7 @@ from sandbox import checkpoint_views, views
 from sandbox.checkpoint_tasks import checkpoints, diff, forget, rewind, save
 from sandbox.errors import UsageError
 from sandbox.executor import inherits
-from sandbox.flags import BASELINE, DB_ONLY, DETACH, HEADLESS, JSON, YES, sandbox_task
+from sandbox.flags import BASELINE, DB_ONLY, DETACH, FULL, HEADLESS, JSON, YES, sandbox_task
 from sandbox.session import Session, bind, checked_name, exit_with
 from sandbox.settings import project_root
 
@@ -31,11 +31,12 @@ def status(s: Session, json: bool = False) -> None:  # noqa: ARG001  # the sessi
     exit_with(seen.exit_code)
 
 
-@sandbox_task(help={"yes": YES, "db_only": DB_ONLY, "detach": DETACH, "json": JSON})
-def refresh(
+@sandbox_task(help={"yes": YES, "db_only": DB_ONLY, "full": FULL, "detach": DETACH, "json": JSON})
+def refresh(  # noqa: PLR0913, PLR0917  # one argument a flag
     s: Session,
     yes: bool = False,
     db_only: bool = False,
+    full: bool = False,
     detach: bool = False,
     json: bool = False,  # noqa: ARG001
 ) -> None:
@@ -44,11 +45,12 @@ def refresh(
     from sandbox.lifecycle.refresh import refresh as run
 
     if detach:
-        begun = start(s.settings, s.context, yes=yes, db_only=db_only, hint=s.consent_hint)
+        begun = start(s.settings, s.context, yes=yes, db_only=db_only, full=full, hint=s.consent_hint)
         s.console.show(begun, views.detached(begun), "started in the cluster")
         return
     with s.console.progress() as progress:
-        report = run(s.settings, s.context, yes=yes, db_only=db_only, progress=progress, hint=s.consent_hint)
+        flags = {"yes": yes, "db_only": db_only, "full": full}
+        report = run(s.settings, s.context, **flags, progress=progress, hint=s.consent_hint)
     s.console.show(report, views.refresh(report), "refreshed")
 
 

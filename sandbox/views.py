@@ -125,6 +125,11 @@ def refresh(done: RefreshReport) -> Iterator[Row]:
         yield "dry run", "nothing was changed"
         return
     yield "strategy", done.strategy
+    if done.carried is not None:
+        what = f"{plural(done.carried['rows'], 'row')} of {plural(done.carried['tables'], 'table')}"
+        yield "incremental", f"from checkpoint {done.base}: {what} carried"
+    elif done.strategy == "swap":
+        yield "full", done.why_full
     if done.strategy != "script":
         yield (
             "database",

@@ -29,8 +29,12 @@ _COLUMN = f"""CASE
   ELSE format('t.%I::text COLLATE "C"', a.attname) END"""
 
 
-def _columns(version: int) -> str:
-    """SQL: the hash of a row, as SQL; NULL for a table without columns."""
+def row_hash(version: int) -> str:
+    """SQL for a query of tables as `r`: the hash of a row `t` of that table, as SQL.
+
+    Args:
+        version: the older server's, such as 180003: both must hash in one way.
+    """
     listed = f"string_agg({_COLUMN}, ', ' ORDER BY a.attname COLLATE \"C\")"
     hashed = "hash_record_extended(ROW(int8send(hash_record_extended(ROW(%s), 0))), 0)"
     if version < _RECORDS:
@@ -40,18 +44,20 @@ def _columns(version: int) -> str:
      WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped)"""
 
 
-def queries(version: int, columns: str) -> str:
+def queries(version: int, columns: str, only: str = "") -> str:
     """A query that makes queries: the rows and the content of all tables, each partition by itself.
 
     Args:
         version: the older server's, such as 180003: both must hash in one way.
         columns: what to select beside kind and name, such as `value`.
+        only: a query of the names of those tables that are wanted; empty: all.
     """
+    wanted = f" AND name IN ({only})" if only else ""
     select = (
         f"SELECT kind, %L, {columns} FROM (SELECT count(*) AS n, coalesce(sum(%s), 0) AS hashes"
         " FROM ONLY %I.%I t) s, LATERAL (VALUES (''rows'', n), (''content'', hashes)) v (kind, value)"
     )
     return f"""
 SELECT string_agg(format('{select}', name, hash, nspname, relname), ' UNION ALL ') AS text
-  FROM (SELECT r.*, {_columns(version)} AS hash, row_number() OVER (ORDER BY r.oid) / {BATCH} AS batch
-          FROM ({RELATIONS}) r WHERE relkind = 'r') t GROUP BY batch"""
+  FROM (SELECT r.*, {row_hash(version)} AS hash, row_number() OVER (ORDER BY r.oid) / {BATCH} AS batch
+          FROM ({RELATIONS}) r WHERE relkind = 'r'{wanted}) t GROUP BY batch"""

@@ -12,7 +12,7 @@ from sandbox.lifecycle import checks, journal
 from sandbox.settings import Settings
 from sandbox.shell import Runner, is_dry
 
-_VERB, _DB_ONLY = "refresh", "--db-only"
+_VERB = "refresh"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Detached:
     follow: str
 
 
-def detach(settings: Settings, runner: Runner, *, yes: bool, db_only: bool, hint: str = "") -> DetachReport:
+def detach(  # noqa: PLR0913
+    settings: Settings, runner: Runner, *, yes: bool, db_only: bool, full: bool = False, hint: str = ""
+) -> DetachReport:
     """Start a refresh in the cluster; nothing of it depends on us from then on.
 
     Args:
@@ -49,6 +51,7 @@ def detach(settings: Settings, runner: Runner, *, yes: bool, db_only: bool, hint
         runner: what runs the commands.
         yes: consent to losing what the sandbox holds.
         db_only: leave the documents alone.
+        full: carry all of prod.
         hint: what else the refusal's next step should say.
 
     Raises:
@@ -66,7 +69,8 @@ def detach(settings: Settings, runner: Runner, *, yes: bool, db_only: bool, hint
         )
     checks.refuse_mix_ups(settings, db_only=db_only)
     run, ledger = journal.new_run(), ledger_for(settings, runner)
-    draft = jobs.draft(run, verb=_VERB, flags=(_DB_ONLY,) if db_only else ())
+    flags = ("--db-only",) * db_only + ("--full",) * full
+    draft = jobs.draft(run, verb=_VERB, flags=flags)
     if is_dry(runner):
         if journal.active(ledger):
             raise journal.busy(ledger)

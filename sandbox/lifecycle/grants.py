@@ -12,13 +12,7 @@ _SCHEMAS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 _GRANTEE = "CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END"
 _OPTION = "CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
 
-_QUERY = f"""
-SELECT 'REVOKE ALL ON SCHEMA public FROM PUBLIC' AS statement, 0 AS place
- WHERE EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public')
-UNION ALL
-SELECT format('GRANT %s ON %s TO %s%s', string_agg(DISTINCT privilege_type, ', '), object,
-              {_GRANTEE}, {_OPTION}), 1
-  FROM (
+_GRANTED = f"""
     SELECT format('%s %I.%I', CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname, relname)
              AS object, a.grantee, a.privilege_type, a.is_grantable
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
@@ -27,12 +21,21 @@ SELECT format('GRANT %s ON %s TO %s%s', string_agg(DISTINCT privilege_type, ', '
     SELECT format('SCHEMA %I', nspname), a.grantee, a.privilege_type, a.is_grantable
       FROM pg_namespace n, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a
      WHERE {_SCHEMAS} AND grantee <> nspowner
-  ) granted GROUP BY object, grantee, is_grantable
+"""
+_DEFAULT = """format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s', pg_get_userbyid(defaclrole),
+              (SELECT format(' IN SCHEMA %I', nspname) FROM pg_namespace n WHERE n.oid = defaclnamespace))"""
+_KIND = """CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES'
+                WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END"""
+
+_QUERY = f"""
+SELECT 'REVOKE ALL ON SCHEMA public FROM PUBLIC' AS statement, 0 AS place
+ WHERE EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public')
 UNION ALL
-SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s GRANT %s ON %s TO %s%s', pg_get_userbyid(defaclrole),
-              (SELECT format(' IN SCHEMA %I', nspname) FROM pg_namespace n WHERE n.oid = defaclnamespace),
-              privilege_type, CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES'
-                WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END, {_GRANTEE}, {_OPTION}), 2
+SELECT format('GRANT %s ON %s TO %s%s', string_agg(DISTINCT privilege_type, ', '), object,
+              {_GRANTEE}, {_OPTION}), 1
+  FROM ({_GRANTED}) granted GROUP BY object, grantee, is_grantable
+UNION ALL
+SELECT format('%s GRANT %s ON %s TO %s%s', {_DEFAULT}, privilege_type, {_KIND}, {_GRANTEE}, {_OPTION}), 2
   FROM pg_default_acl, aclexplode(defaclacl) a WHERE defaclobjtype IN ('r', 'S', 'f', 'T', 'n')
 """
 
@@ -46,6 +49,23 @@ TAKE = (
 
 # strategy in-place: into a table of the same session, before the objects are dropped
 REMEMBER = f"CREATE TEMP TABLE dolibarr_sandbox_grants AS {_QUERY};\n"
+
+# a clone of a checkpoint brings those of its own time
+CLEAR = f"""
+DO $clear$
+DECLARE revoke_text text;
+BEGIN
+  FOR revoke_text IN
+    SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', object, {_GRANTEE}) FROM ({_GRANTED}) granted
+    UNION ALL
+    SELECT DISTINCT format('%s REVOKE ALL ON %s FROM %s', {_DEFAULT}, {_KIND}, {_GRANTEE})
+      FROM pg_default_acl, aclexplode(defaclacl) a WHERE defaclobjtype IN ('r', 'S', 'f', 'T', 'n')
+  LOOP
+    EXECUTE revoke_text;
+  END LOOP;
+END
+$clear$;
+"""
 
 # what only the old sandbox had, such as a table of a rehearsal, takes its grants with it
 APPLY = f"""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from sandbox import documents, places
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed, Refused, UsageError
-from sandbox.lifecycle import checks, journal
+from sandbox.lifecycle import base, checks, journal
 from sandbox.lifecycle.observe import (
     NEXT,
     OLD,
     Neighbour,
     Prod,
     Sandbox,
+    observe_more,
     observe_prod,
-    observe_sandbox,
 )
 from sandbox.lifecycle.swap import Names
 from sandbox.postgres import APPLICATION
@@ -41,6 +41,7 @@ class Plan:
     prod: Prod
     sandbox: Sandbox
     folders: Folders | None
+    base: base.Base
     warnings: tuple[str, ...]
 
     @property
@@ -49,8 +50,14 @@ class Plan:
         return "" if self.sandbox.owner == self.sandbox.user else self.sandbox.owner
 
 
-def look(engine: Engine, runner: Runner, *, db_only: bool) -> Plan:
+def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool = False) -> Plan:
     """Read both sides and decide.
+
+    Args:
+        engine: where both sides are.
+        runner: what runs the commands.
+        db_only: leave the documents alone.
+        full: carry all of prod, whatever a checkpoint holds already.
 
     Raises:
         Refused: the sides are one database or one folder, or the wrong way round.
@@ -62,10 +69,10 @@ def look(engine: Engine, runner: Runner, *, db_only: bool) -> Plan:
     checks.refuse_mix_ups(settings, db_only=db_only)
     prod = observe_prod(engine, runner)
     checks.refuse_unsafe_prod(settings, prod)
-    sandbox = observe_sandbox(engine, runner)
+    live = engine.access(settings.sandbox).database.name
+    sandbox, told = observe_more(engine, runner, base.script(live))
     checks.refuse_same(settings, prod.identity, sandbox.identity)
-    name = engine.access(settings.sandbox).database.name
-    checks.check_rights(settings, sandbox, name)
+    checks.check_rights(settings, sandbox, live)
     _check_alone(sandbox)
     checks.check_programs(engine, runner, prod, sandbox)
     folders, words = (
@@ -73,8 +80,17 @@ def look(engine: Engine, runner: Runner, *, db_only: bool) -> Plan:
     )
     if prod.can_write:
         words = (*words, f"prod's role {prod.user} could write; use a SELECT-only one")
-    names = Names(name, name + NEXT, name + OLD)
-    return Plan(settings.refresh.strategy, names, prod, sandbox, folders, words)
+    names, strategy = Names(live, live + NEXT, live + OLD), settings.refresh.strategy
+    whole = "as asked" if full else _whole(strategy, prod)
+    start = base.Base(None, why=whole) if whole else base.newest(live, told)
+    return Plan(strategy, names, prod, sandbox, folders, start, words)
+
+
+def _whole(strategy: str, prod: Prod) -> str:
+    """Why no checkpoint can be started from, whichever there are; empty when one can."""
+    if strategy != "swap":
+        return f"strategy {strategy} starts from no checkpoint"
+    return f"prod has {prod.unusual}" if prod.unusual else ""
 
 
 def _check_alone(sandbox: Sandbox) -> None:

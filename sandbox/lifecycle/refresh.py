@@ -23,6 +23,10 @@ class RefreshReport:
 
     run: str
     strategy: str
+    mode: str  # full; incremental: only what differs from a checkpoint was carried
+    base: str | None  # that checkpoint
+    why_full: str  # why none was started from; empty: one was
+    carried: dict[str, int] | None  # incremental: tables with a difference, and rows that travelled
     dry: bool
     tables: int
     rows: int
@@ -42,6 +46,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
     *,
     yes: bool,
     db_only: bool,
+    full: bool = False,
     progress: Progress | None = None,
     hint: str = "",
 ) -> RefreshReport:
@@ -52,6 +57,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
         runner: what runs the commands.
         yes: consent to losing what the sandbox holds.
         db_only: leave the documents alone.
+        full: carry all of prod, even where a checkpoint could be started from.
         progress: who is told how far it is.
         hint: what else the refusal's next step should say.
 
@@ -65,7 +71,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
     progress = progress or Silent()
     run = journal.new_run()
     if is_dry(runner):
-        return _rehearsed(settings, runner, run, db_only=db_only, progress=progress)
+        return _rehearsed(settings, runner, run, db_only=db_only, full=full, progress=progress)
     if settings.refresh.script is None:
         checks.refuse_mix_ups(settings, db_only=db_only)
         engine_for(settings, run, runner).find(settings.prod, settings.sandbox)  # before anything is made
@@ -77,11 +83,14 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
             progress.note(f"an interrupted refresh was {before.outcome}: {action}")
         if settings.refresh.script is not None:
             seconds = script.run(settings, runner, book, run, db_only=db_only, progress=progress)
-            outcome = Outcome(warnings=("your own script did the refresh: nothing was verified",))
+            outcome = Outcome(
+                why_full="your own script",
+                warnings=("your own script did the refresh: nothing was verified",),
+            )
             report = _report(run, "script", outcome, seconds, before.told)
         else:
             engine = engine_for(settings, run, runner)
-            outcome = _done(engine, runner, book, db_only=db_only, progress=progress)
+            outcome = _done(engine, runner, book, db_only=db_only, full=full, progress=progress)
             report = _report(run, settings.refresh.strategy, outcome, time.monotonic() - begun, before.told)
         try:
             _record(settings, book, report)
@@ -90,34 +99,38 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
         return report
 
 
-def _done(
-    engine: Engine, runner: Runner, book: journal.Book, *, db_only: bool, progress: Progress
+def _done(  # noqa: PLR0913
+    engine: Engine, runner: Runner, book: journal.Book, *, db_only: bool, full: bool, progress: Progress
 ) -> Outcome:
     already = "the new sandbox was in place by then, and was made whole"
     with undone_on_failure(engine, runner, book, already) as interrupt:
-        return _work(engine, runner, book, db_only=db_only, progress=progress, interrupt=interrupt).do()
+        seen = _look(engine, runner, db_only=db_only, full=full, progress=progress)
+        interrupt.check()
+        return _work(engine, runner, seen, book, progress, interrupt).do()
 
 
-def _work(  # noqa: PLR0913
+def _look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, progress: Progress) -> plan.Plan:
+    progress.stage("look")
+    seen = plan.look(engine, runner, db_only=db_only, full=full)
+    for warning in seen.warnings:
+        progress.note(warning)
+    return seen
+
+
+def _work(  # noqa: PLR0913, PLR0917
     engine: Engine,
     runner: Runner,
+    seen: plan.Plan,
     book: journal.Book | None,
-    *,
-    db_only: bool,
     progress: Progress,
     interrupt: Interrupt,
 ) -> Work:
-    progress.stage("look")
-    seen = plan.look(engine, runner, db_only=db_only)
-    for warning in seen.warnings:
-        progress.note(warning)
-    interrupt.check()
     kind = Swap if seen.strategy == "swap" else InPlace
     return kind(engine, runner, seen, book, progress, interrupt)
 
 
-def _rehearsed(
-    settings: Settings, runner: Runner, run: str, *, db_only: bool, progress: Progress
+def _rehearsed(  # noqa: PLR0913
+    settings: Settings, runner: Runner, run: str, *, db_only: bool, full: bool, progress: Progress
 ) -> RefreshReport:
     """A dry run: both sides are really read, and each change is printed by the runner."""
     ledger = ledger_for(settings, runner)
@@ -125,9 +138,10 @@ def _rehearsed(
         raise journal.busy(ledger)
     if settings.refresh.script is not None:
         script.show(settings, runner, db_only=db_only)
-        return _report(run, "script", Outcome(), 0.0, dry=True)
+        return _report(run, "script", Outcome(why_full="your own script"), 0.0, dry=True)
     engine = engine_for(settings, run, runner)
-    work = _work(engine, runner, None, db_only=db_only, progress=progress, interrupt=Interrupt())
+    seen = _look(engine, runner, db_only=db_only, full=full, progress=progress)
+    work = _work(engine, runner, seen, None, progress, Interrupt())
     return _report(run, settings.refresh.strategy, work.do(), 0.0, dry=True)
 
 
@@ -143,6 +157,10 @@ def _report(  # noqa: PLR0913
     return RefreshReport(
         run=run,
         strategy=strategy,
+        mode="full" if outcome.why_full else "incremental",
+        base=outcome.base,
+        why_full=outcome.why_full,
+        carried=outcome.carried,
         dry=dry,
         tables=outcome.tables,
         rows=outcome.rows,

@@ -6,7 +6,9 @@ import time
 from typing import Any
 
 from sandbox.errors import Busy, Failed
-from sandbox.lifecycle import grants, holder, inplace, journal, parallel, statistics, stream, swap
+from sandbox.lifecycle import copying, grants, holder, inplace, parallel, statistics, stream, swap
+from sandbox.lifecycle.arrival import Copied
+from sandbox.lifecycle.incremental import Incremental
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.postgres import Access, failure, identifier
 from sandbox.shell import change
@@ -19,17 +21,15 @@ class Swap(Work):
         """Do all of it."""
         names, sandbox, server = self.plan.names, self.plan.sandbox, self.live.maintenance
         beside = self.live.named(names.next)
-        carried = self.carrier(beside)
-        mine = journal.holder(self.engine.run)
-        claim = swap.claim(mine.run, mine.host, mine.pid)
-        self.begin("create")
-        self.create(swap.create(names, sandbox.owner, sandbox.options, claim))
-        self.begin("copy")
-        copied = self.copy(carried, carried.beside(), carried.wanted)
+        claim = copying.claim(self.engine.run)
+        copied, why = self.arrived(beside, claim)
         folders = self.copy_documents()
         self.begin("neutralize")
-        text = statistics.muted(beside, self.mute, self.plan.role, self.engine.settings.refresh.jobs)
-        told = self.told(beside, text, "neutralizing the copy")
+        # a clone brings its statistics with it
+        jobs = self.engine.settings.refresh.jobs if why else 0
+        told = self.told(
+            beside, statistics.muted(beside, self.mute, self.plan.role, jobs), "neutralizing the copy"
+        )
         self.sql(server, swap.finish(names, sandbox.privileges, sandbox.settings), "reapplying rights")
         self.carry_grants(beside)
         self.begin("swap")
@@ -39,7 +39,49 @@ class Swap(Work):
         self.progress.stage("clean")
         self.sql(server, swap.drop(names.old), f"dropping {names.old}")
         self.discard_documents()
-        return self.outcome(copied, told, unavailable_ms=away, documents=folders)
+        started = {"base": None if why else self.plan.base.checkpoint, "why_full": why}
+        carried = None if why or self.dry else copied.told["carried"]
+        return self.outcome(copied, told, unavailable_ms=away, documents=folders, carried=carried, **started)
+
+    def arrived(self, beside: Access, claim: str) -> tuple[Copied, str]:
+        """Prod's content beside the live database, and why all of it was carried; empty: it was not."""
+        why = self.plan.base.why
+        if not why:
+            try:
+                return self.changes(beside, claim), ""
+            except Failed as error:
+                self.interrupt.check()
+                why = error.what
+            self.progress.note(f"all of prod is carried, not only what changed: {why}")
+            self.sql(self.live.maintenance, swap.drop(self.plan.names.next), "dropping the clone")
+        names, sandbox = self.plan.names, self.plan.sandbox
+        self.begin("create")
+        self.create(swap.create(names, sandbox.owner, sandbox.options, claim))
+        self.begin("copy")
+        carried = self.carrier(beside)
+        return self.copy(carried, carried.beside(), carried.wanted), why
+
+    def changes(self, beside: Access, claim: str) -> Copied:
+        """Clone the checkpoint, and carry what prod changed since."""
+        base, names, sandbox = self.plan.base, self.plan.names, self.plan.sandbox
+        order = copying.Copy(
+            source=base.database,
+            oid=base.oid,
+            target=names.next,
+            owner=sandbox.owner,
+            version=sandbox.version,
+            comment=claim,
+            busy=False,
+        )
+        self.begin("create")
+        try:
+            copying.copied(self.engine, self.runner, order)
+        except Busy:
+            self.forget_all()
+            raise
+        self.begin("copy")
+        carried = Incremental(self.engine, beside, self.plan.role, self.check)
+        return self.copy(carried, carried.beside(), carried.wanted)
 
     def carrier(self, beside: Access) -> stream.Stream:
         """Several workers; one dump for a prod that has what only a dump carries."""
@@ -54,16 +96,21 @@ class Swap(Work):
         try:
             self.sql(self.live.maintenance, script, f"creating {self.plan.names.next}")
         except Failed as error:
-            if f"ERROR:  {swap.EXISTS}" in error.what and self.book is not None:
-                self.book.clear()  # it is another run's: nothing here is ours to put back
+            if f"ERROR:  {swap.EXISTS}" in error.what:
+                self.forget_all()
                 raise Busy(f"another run just began: {self.plan.names.next} exists") from None
             raise
+
+    def forget_all(self) -> None:
+        """The next database is another run's: nothing here is ours to put back."""
+        if self.book is not None:
+            self.book.clear()
 
     def carry_grants(self, beside: Access) -> None:
         """Give the sandbox's other roles in the copy what they have in the live database."""
         role = f"SET ROLE {identifier(self.plan.role)};\n" if self.plan.role else ""
         ask, take = self.live.psql(grants.ASK).text(), beside.psql().text()
-        before, after = holder.here(role + grants.TAKE), holder.here(grants.APPLY)
+        before, after = holder.here(role + grants.TAKE), holder.here(grants.CLEAR + grants.APPLY)
         text = f"{{ {before}{ask}printf '\\\\.\\n'\n{after}}} | {take}\n"
         result = change(self.runner, self.engine.database_command(self.side, text))
         if result.exited != 0:
@@ -106,7 +153,9 @@ class InPlace(Work):
         self.turn("clean", paused=False, pause={})
         self.progress.stage("clean")
         self.discard_documents()
-        return self.outcome(copied, told, unavailable_ms=0 if self.dry else away, documents=folders)
+        why = self.plan.base.why
+        unavailable = 0 if self.dry else away
+        return self.outcome(copied, told, unavailable_ms=unavailable, documents=folders, why_full=why)
 
     def _pausing(self) -> dict[str, Any]:
         pause = self.engine.pausing(documents=self.plan.folders is not None)

@@ -31,10 +31,11 @@ SET synchronize_seqscans = off;
 SET jit = off;
 """
 
+EXPECTED, ACTUAL = "pg_temp.dolibarr_sandbox_expected", "pg_temp.dolibarr_sandbox_actual"
 EXPECT = (
     SESSION
     + "CREATE TEMP TABLE dolibarr_sandbox_expected (kind text, name text, low numeric, high numeric);\n"
-    "COPY pg_temp.dolibarr_sandbox_expected FROM STDIN;\n"
+    f"COPY {EXPECTED} FROM STDIN;\n"
 )
 
 
@@ -84,22 +85,30 @@ class Verification:
 
     def ask(self) -> str:
         """A script for prod, in a transaction: all that a copy must show, in COPY's text format."""
-        return (
-            f"{SESSION}COPY (SELECT kind, name, value, value FROM ({self.facts}) f) TO STDOUT;\n"
-            f"{_copied(content.queries(self.version, 'value, value'))}COMMIT;\n"
-        )
+        return f"{self.ask_facts()}{_copied(content.queries(self.version, 'value, value'))}COMMIT;\n"
 
-    def look(self) -> str:
-        """SQL for the copy: the same, into a table of the session's own; temporary ones live in pg_temp."""
-        actual = "INSERT INTO pg_temp.dolibarr_sandbox_actual "
+    def ask_facts(self) -> str:
+        """The same, but for the tables' rows and content, which were asked before."""
+        return f"{SESSION}COPY (SELECT kind, name, value, value FROM ({self.facts}) f) TO STDOUT;\n"
+
+    def look(self, only: str = "") -> str:
+        """SQL for the copy: the same, into a table of the session's own; temporary ones live in pg_temp.
+
+        Args:
+            only: a query of the names of those tables whose rows are to be read; empty: all.
+        """
+        actual = f"INSERT INTO {ACTUAL} "
         return f"""{SESSION}
 CREATE TEMP TABLE dolibarr_sandbox_actual (kind text, name text, value numeric);
 {actual}{self.facts};
 DO $look$
 DECLARE query text;
 BEGIN
-  FOR query IN {content.queries(self.version, "value")} UNION ALL {_positions(_POSITION)} LOOP
-    EXECUTE '{actual}' || query;
+  FOR query IN {content.queries(self.version, "value", only)} UNION ALL {_positions(_POSITION)} LOOP
+    -- an INSERT would not read in parallel
+    EXECUTE 'CREATE TEMP TABLE dolibarr_sandbox_batch (kind, name, value) AS ' || query;
+    {actual}SELECT * FROM pg_temp.dolibarr_sandbox_batch;
+    DROP TABLE pg_temp.dolibarr_sandbox_batch;
   END LOOP;
 END
 $look$;
@@ -111,10 +120,10 @@ DO $compare$
 DECLARE different text;
 BEGIN
   WITH expected AS (
-    SELECT kind, name, min(low) AS low, max(high) AS high FROM pg_temp.dolibarr_sandbox_expected GROUP BY 1, 2
+    SELECT kind, name, min(low) AS low, max(high) AS high FROM {EXPECTED} GROUP BY 1, 2
   ), differences AS (
     SELECT kind, name, a.value IS NULL AS missing, e.low IS NULL AS more, a.value, e.low
-      FROM expected e FULL JOIN pg_temp.dolibarr_sandbox_actual a USING (kind, name)
+      FROM expected e FULL JOIN {ACTUAL} a USING (kind, name)
      WHERE a.value IS NULL OR e.low IS NULL OR a.value NOT BETWEEN e.low AND e.high
   ), lines AS (
     SELECT kind, name, format('%s of %s is %s', kind, name, CASE
@@ -138,5 +147,5 @@ SELECT json_build_object('verified', json_build_object(
     'sequences', count(*) FILTER (WHERE kind = 'sequence'),
     'indexes', count(*) FILTER (WHERE kind = 'index'),
     'constraints', count(*) FILTER (WHERE kind = 'constraint')))
-  FROM pg_temp.dolibarr_sandbox_actual;
+  FROM {ACTUAL};
 """

@@ -34,6 +34,9 @@ class Outcome:
     documents: dict[str, Any] | None = None
     neutralized: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    base: str | None = None  # the checkpoint that it started from; None: all of prod was carried
+    why_full: str = ""
+    carried: dict[str, int] | None = None  # tables and rows that travelled
 
 
 class Work:

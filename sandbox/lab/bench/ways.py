@@ -103,5 +103,6 @@ def ways(ops: Ops, place: Path, *, incremental: bool) -> list[Way]:
     some.append(Way(COPY, copy, COPIED, before=f"dropdb --if-exists -U {SANDBOX} {COPIED}"))
     some.append(Way(FULL, inv + (" --full" if incremental else ""), SANDBOX, muted=True))
     if incremental:
-        some.append(Way(CHANGES, inv, SANDBOX, muted=True))
+        save = f"cd {shlex.quote(str(ops.root))} && {shlex.quote(sys.executable)} -m invoke save"
+        some.append(Way(CHANGES, inv, SANDBOX, before=save, muted=True))
     return some

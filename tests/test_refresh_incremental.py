@@ -1,0 +1,239 @@
+"""A refresh that starts from a checkpoint carries only what differs, and leaves the same as a full one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.lab.access import READER, SANDBOX
+from sandbox.lifecycle import journal
+from sandbox.lifecycle.checkpoint import save
+from sandbox.lifecycle.recover import recover
+from sandbox.lifecycle.refresh import RefreshReport
+from tests.worlds import PRODS, SCHEMA, World, context
+
+MUTED = {"public.llx_const", "public.llx_const_rowid_seq", "public.llx_user"}
+# keys of all kinds and none, and what acts by itself when a row comes or goes
+TABLES = """
+CREATE TABLE llx_line (rowid serial PRIMARY KEY, fk_facture integer NOT NULL, qty real, v numeric,
+  at timestamp, CONSTRAINT goes FOREIGN KEY (fk_facture) REFERENCES llx_facture (rowid) ON DELETE CASCADE);
+COMMENT ON CONSTRAINT goes ON llx_line IS 'a line goes with its invoice';
+CREATE TABLE llx_named (entity integer, code varchar(20), label text, PRIMARY KEY (entity, code));
+CREATE TABLE llx_bare (a integer, b text);
+CREATE TABLE llx_made (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a integer,
+  twice integer GENERATED ALWAYS AS (a * 2) STORED, gone text);
+ALTER TABLE llx_made DROP gone;
+CREATE TABLE llx_tree (id integer PRIMARY KEY, above integer REFERENCES llx_tree);
+CREATE TABLE llx_empty (id integer PRIMARY KEY);
+CREATE TABLE "Odd, ""n"" name" ("a, b" integer PRIMARY KEY, "c ""d"" e" text);
+CREATE FUNCTION meddled() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN NEW.nom = 'meddled'; RETURN NEW; END $$;
+CREATE TRIGGER meddle BEFORE INSERT ON llx_societe FOR EACH ROW EXECUTE FUNCTION meddled();
+CREATE TRIGGER quiet BEFORE INSERT ON llx_societe FOR EACH ROW EXECUTE FUNCTION touched();
+ALTER TABLE llx_societe DISABLE TRIGGER quiet;
+ALTER TABLE llx_societe ENABLE ALWAYS TRIGGER touch;
+"""
+ROWS = """
+INSERT INTO llx_line (fk_facture, qty, v, at)
+  SELECT 1 + i % 2000, 0, 1.0, '2024-01-01' FROM generate_series(1, 900) i;
+INSERT INTO llx_named SELECT i % 3, 'C' || i, 'label' FROM generate_series(1, 300) i;
+INSERT INTO llx_bare SELECT i % 5, 'same' FROM generate_series(1, 50) i;
+INSERT INTO llx_made (a) SELECT i FROM generate_series(1, 100) i;
+INSERT INTO llx_tree VALUES (1, NULL), (2, 1), (3, 2);
+INSERT INTO "Odd, ""n"" name" SELECT i, 'v' FROM generate_series(1, 40) i;
+"""
+CHANGES = {
+    "nothing": "SELECT 1",
+    "one byte": "UPDATE llx_societe SET nom = 'Customer 7' WHERE nom = 'customer 7'",
+    "new rows": "INSERT INTO llx_facture (ref, total_ttc, fk_soc)"
+    " SELECT 'N' || i, i, 1 FROM generate_series(1, 99) i",
+    "a row that goes, with its lines": "DELETE FROM llx_facture WHERE rowid = 2",
+    "a row that others refer to": "UPDATE llx_facture SET total_ttc = -1 WHERE rowid IN (3, 4)",
+    "unique values exchanged": "UPDATE llx_facture SET ref = 'x' WHERE rowid = 10;"
+    "UPDATE llx_facture SET ref = 'FA10' WHERE rowid = 11;"
+    "UPDATE llx_facture SET ref = 'FA11' WHERE rowid = 10",
+    "another key": "UPDATE llx_named SET code = 'c1' WHERE code = 'C1'",
+    "as often as it was, but others": "UPDATE llx_bare SET a = 4 WHERE a = 3",
+    "once less": "DELETE FROM llx_bare WHERE ctid = (SELECT min(ctid) FROM llx_bare)",
+    "an identity": "INSERT INTO llx_made (a) VALUES (7); UPDATE llx_made SET a = 0 WHERE id = 3",
+    "a tree upside down": "UPDATE llx_tree SET above = NULL; UPDATE llx_tree SET above = 3 WHERE id = 2;"
+    "UPDATE llx_tree SET above = 2 WHERE id = 1",
+    "a table that was empty": "INSERT INTO llx_empty SELECT generate_series(1, 30)",
+    "a table that is empty": "DELETE FROM llx_line",
+    "names": 'UPDATE "Odd, ""n"" name" SET "c ""d"" e" = NULL WHERE "a, b" = 9',
+    "a sign": "UPDATE llx_line SET qty = '-0' WHERE rowid = 5",
+    "trailing zeros": "UPDATE llx_line SET v = 1.00 WHERE rowid = 5",
+    "a sequence": "SELECT nextval('llx_facture_rowid_seq')",
+}
+
+
+@pytest.fixture(scope="module")
+def shared(lab_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    prods = SCHEMA + PRODS + TABLES + ROWS
+    made = World(lab_root, tmp_path_factory.mktemp("incremental")).make(prods=prods)
+    made.refresh(db_only=True)
+    save(made.settings(), context(), "baseline")
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def world(lab_root: Path, tmp_path: Path) -> Iterator[World]:
+    """A small one, to be broken."""
+    made = World(lab_root, tmp_path).make()
+    made.refresh(db_only=True)
+    save(made.settings(), context(), "baseline")
+    yield made
+    made.drop()
+
+
+def same(world: World) -> None:
+    """The sandbox holds what prod holds, but for what muting changes."""
+    prod, sandbox = world.content(world.prod), world.content(world.sandbox)
+    assert {name: sandbox[name] for name in sandbox if name not in MUTED} == {
+        name: prod[name] for name in prod if name not in MUTED
+    }
+
+
+def left(world: World) -> list[str]:
+    kept = {"_sbx__cp_baseline", "sandbox documents__cp"}
+    return [name for name in world.leftovers() if name not in kept]
+
+
+def incremental(report: RefreshReport) -> dict[str, int]:
+    assert (report.mode, report.base, report.why_full) == ("incremental", "baseline", "")
+    assert report.carried is not None
+    return report.carried
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_prod_changed_is_carried_exactly(shared: World, change: str) -> None:
+    shared.rows(shared.prod, CHANGES[change])
+    carried = incremental(shared.refresh(db_only=True))
+    same(shared)
+    assert carried["rows"] < 2500
+    assert left(shared) == []
+    query = "SELECT tgname, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"
+    assert shared.rows(shared.sandbox, query) == shared.rows(shared.prod, query)
+    words = "SELECT obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conname = 'goes'"
+    assert shared.rows(shared.sandbox, words) == [("a line goes with its invoice",)]
+
+
+def test_only_rows_near_a_change_travel(world: World) -> None:
+    world.rows(world.prod, "UPDATE llx_facture SET total_ttc = 7 WHERE rowid = 700")
+    muted = incremental(world.refresh(db_only=True))
+    assert muted["tables"] == 3  # llx_const and llx_user are muted in the checkpoint
+    assert muted["rows"] <= 16 + 2 + 2
+    same(world)
+
+
+def test_what_the_checkpoint_has_beside_goes(world: World) -> None:
+    """A rehearsal that was saved, and a byte that somebody planted."""
+    kept = f"{world.sandbox}__cp_baseline"
+    world.rows("postgres", f"ALTER DATABASE {kept} RESET default_transaction_read_only")
+    world.rows(kept, "UPDATE llx_societe SET nom = 'customeR 9' WHERE nom = 'customer 9'")
+    world.rows(kept, "INSERT INTO llx_user (login, api_key) VALUES ('agent', 'its-key')")
+    world.rows(kept, "DELETE FROM llx_facture WHERE rowid > 1500")
+    incremental(world.refresh(db_only=True))
+    same(world)
+    assert world.rows(world.sandbox, "SELECT count(*) FROM llx_user WHERE api_key IS NOT NULL") == [(0,)]
+
+
+def test_rights_are_the_live_databases_not_the_checkpoints(world: World) -> None:
+    world.rows(world.sandbox, f"GRANT SELECT ON llx_facture TO {READER}")
+    save(world.settings(), context(), "baseline")
+    world.rows(world.sandbox, f"REVOKE SELECT ON llx_facture FROM {READER}")
+    world.rows(world.sandbox, f"GRANT SELECT ON llx_societe TO {READER}")
+    incremental(world.refresh(db_only=True))
+    query = "SELECT relname FROM pg_class, aclexplode(relacl) a WHERE a.grantee = %s::regrole"
+    assert world.rows(world.sandbox, query, READER) == [("llx_societe",)]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("ALTER TABLE llx_facture ADD note text", "prod's schema is not the checkpoint's"),
+        ("INSERT INTO llx_societe (nom) SELECT 'n' FROM generate_series(1, 20000)", "too much changed"),
+        ("CREATE TABLE above (a integer); CREATE TABLE below () INHERITS (above)", "prod's schema"),
+    ],
+)
+def test_in_doubt_all_of_prod_is_carried_and_why_is_told(world: World, change: str, why: str) -> None:
+    world.rows(world.prod, change)
+    report = world.refresh(db_only=True)
+    assert (report.mode, report.base, report.carried) == ("full", None, None)
+    assert why in report.why_full
+    same(world)
+    assert left(world) == []
+
+
+def test_a_table_that_buckets_do_not_show_is_carried_with_all(world: World) -> None:
+    world.rows(world.prod, "CREATE TABLE above (a integer); CREATE TABLE below () INHERITS (above)")
+    world.refresh(db_only=True)
+    save(world.settings(), context(), "baseline")
+    report = world.refresh(db_only=True)
+    assert "public.above is no plain table" in report.why_full
+    same(world)
+
+
+def test_without_a_checkpoint_and_when_asked_all_is_carried(world: World) -> None:
+    assert world.refresh(db_only=True, full=True).why_full == "as asked"
+    world.rows("postgres", f"ALTER DATABASE {world.sandbox}__cp_baseline OWNER TO lab_superuser")
+    assert "no checkpoint has" in world.refresh(db_only=True).why_full
+    world.rows("postgres", f"DROP DATABASE {world.sandbox}__cp_baseline")
+    assert world.refresh(db_only=True).why_full == "no checkpoint"
+    same(world)
+
+
+def test_a_byte_that_changes_on_its_way_is_found(world: World) -> None:
+    """A psql that spoils the rows that travel: the clone is given up, and all of prod is carried."""
+    spoil = """case "$*" in *__next*) ;; *) exec "$REAL" "$@" ;; esac
+box=$(mktemp); cat > "$box"; trap 'rm -f "$box"' EXIT
+if grep -q '^COPY dolibarr_sandbox_stage.rows_' "$box"; then sed -i 's/travels/travelz/' "$box"; fi
+"$REAL" "$@" < "$box"
+"""
+    world.programs(psql=spoil)
+    world.rows(world.prod, "UPDATE llx_societe SET nom = 'travels' WHERE rowid = 3")
+    report = world.refresh(db_only=True)
+    assert report.mode == "full"
+    assert "the copy is not what prod holds: content of public.llx_societe" in report.why_full
+    same(world)
+
+
+def test_killed_in_the_middle_it_is_the_old_one_and_the_next_converges(world: World) -> None:
+    more = "INSERT INTO llx_societe (nom) SELECT repeat('n', 90) FROM generate_series(1, 60000)"
+    world.rows(world.prod, more)
+    world.refresh(db_only=True)
+    save(world.settings(), context(), "baseline")
+    world.rows(world.prod, "UPDATE llx_societe SET nom = 'later' WHERE rowid < 9")
+    process = world.start("stage", "verify")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, said
+    assert world.rows(world.sandbox, "SELECT count(*) FROM llx_societe WHERE nom = 'later'") == [(0,)]
+    assert journal.interrupted(world.settings()) is not None
+    assert recover(world.settings(), context()).found
+    incremental(world.refresh())
+    same(world)
+    assert left(world) == []
+
+
+def test_a_dry_run_shows_it_and_changes_nothing(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    before = world.content(world.sandbox)
+    report = world.refresh(db_only=True, dry=True)
+    assert (report.mode, report.base, report.dry) == ("incremental", "baseline", True)
+    assert f'TEMPLATE "{world.sandbox}__cp_baseline"' in capfd.readouterr().out
+    assert world.content(world.sandbox) == before
+    assert world.databases() == {"_prod", "_sbx", "_sbx__cp_baseline"}
+
+
+def test_what_is_restored_belongs_to_the_sandboxs_owner(world: World) -> None:
+    incremental(world.refresh(db_only=True))
+    owners = world.rows(
+        world.sandbox,
+        "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'public'::regnamespace",
+    )
+    assert owners == [(SANDBOX,)]
+    schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+    assert world.rows(world.sandbox, schemas) == [("public",)]
