@@ -90,10 +90,10 @@ code=$?
         facts = f"{self.check.ask_facts()}COMMIT;\n"
         return (
             f"{here(self._begin + merge.MERGE)}echo 'dolibarr-sandbox stage verify' >&2\n"
+            f"prods=$(\n{{ {again}}} && {self.asked(facts)}\n) || exit 1\n"
             f"{here(self.check.look(merge.TOUCHED) + merge.OURS + verify.EXPECT)}"
             '[ -z "$before" ] || printf \'%s\\n\' "$before"\n'
-            f"{{ {again}}} || exit 1\n{{ {self.asked(facts)}\n}} || exit 1\nprintf '\\\\.\\n'\n"
-            f"{here(merge.PRODS + verify.COMPARE)}"
+            f"printf '%s\\n\\\\.\\n' \"$prods\"\n{here(merge.PRODS + verify.COMPARE)}"
         )
 
     @property
