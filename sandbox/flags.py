@@ -11,7 +11,7 @@ from sandbox.session import SandboxTask
 JSON = "Print one JSON document on stdout, for programs."
 YES = "Consent to losing what the sandbox holds now."
 DB_ONLY = "Leave the documents folder as it is."
-FULL = "Carry all of prod, even where a checkpoint holds most of it already."
+FULL = "Carry all of prod, even where a checkpoint would do."
 DETACH = "Start it in the cluster, as a job of its own, and return; `status` follows it."
 HEADLESS = "Show no browser window; needs the credentials file."
 # Invoke cannot take an optional positional: one with a default is never filled, one without is demanded,

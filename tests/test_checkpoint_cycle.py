@@ -134,7 +134,7 @@ def test_a_reset_without_save_leaves_the_checkpoint_alone(root: Path) -> None:
     assert "--[no-]save" in help_text
     done = run(root, "--dry", "reset", "--yes", "--headless", "--no-save")
     assert done.returncode == 0, done.stderr
-    assert "__cp_" not in done.stdout
+    assert "__cp_baseline__next" not in done.stdout
 
 
 def test_a_diff_works_from_the_arcodange_program(root: Path, tmp_path: Path) -> None:

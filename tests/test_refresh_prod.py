@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.engines import engine_for
 from sandbox.lab.access import PROD, READER
+from sandbox.lifecycle.checkpoint import save
 from sandbox.shell import observe
 from tests.worlds import World, context
 
@@ -27,14 +28,19 @@ def world(lab_root: Path, tmp_path: Path) -> Iterator[World]:
     made.drop()
 
 
-@pytest.mark.parametrize("strategy", ["swap", "in-place"])
-def test_prods_server_is_sent_nothing_but_reads(world: World, strategy: str) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "mode"), [("swap", "full"), ("swap", "incremental"), ("in-place", "full")]
+)
+def test_prods_server_is_sent_nothing_but_reads(world: World, strategy: str, mode: str) -> None:
     world.overlay = {"refresh": {"strategy": strategy}, "prod": {"database": {"user": PROD}}}
+    if mode == "incremental":
+        world.refresh(db_only=True)
+        save(world.settings(), context(), "baseline")
     # a role that may write, so that what is not a read would not be refused but seen
     world.rows("postgres", f"ALTER ROLE {PROD} IN DATABASE {world.prod} SET log_statement = 'all'")
     log = world.lab_root / ".lab" / "postgres.log"
     before, begun = world.dump(world.prod), log.stat().st_size
-    world.refresh()
+    assert world.refresh().mode == mode
     with log.open("rb") as file:
         file.seek(begun)
         text = file.read().decode()

@@ -50,6 +50,10 @@ def test_the_whole_cycle(world: World, desk: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "HTTP 404" in run(desk, "--look", customer, program=REHEARSAL).stdout
     assert run(desk, "status").returncode == 0
+    world.rehearse()
+    done = run(desk, "refresh", "--yes", "--json")
+    assert (document(done)["mode"], document(done)["base"]) == ("incremental", "baseline"), done.stderr
+    assert world.content() == ("new", "new")
     assert run(desk, "forget", "--name", "baseline").returncode == 0
     world.whole()
 

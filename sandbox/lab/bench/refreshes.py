@@ -51,13 +51,12 @@ class Refreshes:
         """
         self.console.print(f"making a lab of {megabytes} MB")
         self.ops.inv("lab.up", "--size", str(megabytes))
-        incremental = "--full" in self.ops.inv("--help", "refresh")
         self._others_databases()
         measured = Measured.begun(megabytes)
         # on the same disk as the lab: some machines have a small /tmp
         with tempfile.TemporaryDirectory(prefix="dumps-", dir=self.ops.root) as place:
             for number in range(rounds):
-                for way in ways(self.ops, Path(place), incremental=incremental):
+                for way in ways(self.ops, Path(place)):
                     if way.name == CHANGES:
                         self.ops.sql(PROD, PROD, *(text.replace("{n}", str(number)) for text in _CHANGED))
                     self._round(measured, way, first=number == 0)

@@ -24,8 +24,8 @@ MEANING = {
     CLONE: "`pgcopydb clone --table-jobs 2 --index-jobs 2` into an empty database",
     DSLR: "`dslr snapshot` and `dslr restore`: within one server, and prod must have no sessions",
     COPY: "`CREATE DATABASE … TEMPLATE … STRATEGY FILE_COPY`: the same, without DSLR",
-    FULL: "`inv refresh --yes`, all of it: documents, verification, neutralization, statistics, swap",
-    CHANGES: "the same after prod changed: only what changed is carried",
+    FULL: "`inv refresh --yes --full`, all of it: documents, verification, neutralization, statistics, swap",
+    CHANGES: "`inv refresh --yes` from a checkpoint of the last one: only what differs is carried",
 }
 
 
@@ -67,18 +67,17 @@ def environment(ops: Ops) -> dict[str, str]:
     return {**ops.environment, **more, "DATABASE_URL": key}
 
 
-def ways(ops: Ops, place: Path, *, incremental: bool) -> list[Way]:
+def ways(ops: Ops, place: Path) -> list[Way]:
     """All that this machine can do, in the order in which they take their turns.
 
     Args:
         ops: the lab.
         place: a folder for dumps.
-        incremental: whether a refresh can be told to carry everything.
     """
     dump, into = f"pg_dump -U {READER} -d {PROD}", f"pg_restore --no-owner --no-acl -U {SANDBOX} -d {THEIRS}"
     owned = f"psql -qX -U {SANDBOX} -d {THEIRS} -c 'DROP OWNED BY {SANDBOX}'"
     file, folder = shlex.quote(f"{place}/prod.dump"), shlex.quote(f"{place}/prod.d")
-    inv = f"cd {shlex.quote(str(ops.root))} && {shlex.quote(sys.executable)} -m invoke refresh --yes"
+    inv = f"cd {shlex.quote(str(ops.root))} && {shlex.quote(sys.executable)} -m invoke"
     anew = f"dropdb --if-exists -U {SANDBOX} {THEIRS} && createdb -U {SANDBOX} {THEIRS}"
     some = [
         Way(TODAY, f"{dump} -Fc -f {file} && {owned} && {into} {file}", before=f"rm -f {file}"),
@@ -101,8 +100,6 @@ def ways(ops: Ops, place: Path, *, incremental: bool) -> list[Way]:
         f'psql -qX -U {SANDBOX} -d postgres -c "CREATE DATABASE {COPIED} TEMPLATE {KEPT} STRATEGY FILE_COPY"'
     )
     some.append(Way(COPY, copy, COPIED, before=f"dropdb --if-exists -U {SANDBOX} {COPIED}"))
-    some.append(Way(FULL, inv + (" --full" if incremental else ""), SANDBOX, muted=True))
-    if incremental:
-        save = f"cd {shlex.quote(str(ops.root))} && {shlex.quote(sys.executable)} -m invoke save"
-        some.append(Way(CHANGES, inv, SANDBOX, before=save, muted=True))
+    some.append(Way(FULL, f"{inv} refresh --yes --full", SANDBOX, muted=True))
+    some.append(Way(CHANGES, f"{inv} refresh --yes", SANDBOX, before=f"{inv} save", muted=True))
     return some

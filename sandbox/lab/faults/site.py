@@ -58,7 +58,7 @@ class Site:
         self.usual: Counter[str] = Counter()
 
     def make(self, megabytes: int) -> None:
-        """Make the lab and refresh in both ways; what is there then is what may be there after a trial."""
+        """Make the lab, refresh in both ways, save; what is there then may be there after a trial."""
         up(self.root, size=megabytes, say=lambda _: None)
         self.server = server_of(self.ops.lab)
         self.port = self.ops.port
@@ -68,6 +68,8 @@ class Site:
         for strategy in STRATEGIES:
             self.ops.inv("refresh", "--yes", env={STRATEGY: strategy})
             self.usual |= self._there()
+        self.ops.inv("save")
+        self.usual |= self._there()
 
     def stop(self) -> None:
         """Stop the lab."""

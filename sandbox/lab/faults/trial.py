@@ -21,6 +21,8 @@ from sandbox.lifecycle import journal
 _ENDS_WITHIN = 120.0  # seconds that a client may take once it is broken
 OLD, NEW, NEITHER = "old", "new", "neither"
 
+CHANGES = "from a checkpoint"
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -31,10 +33,15 @@ class Drawn:
     strategy: str
     moment: float  # as a part of a clean refresh
     lasting: bool
-    full: bool
+    full: bool  # carry all of prod, even where a checkpoint could be started from
     schema: bool  # whether prod's schema changes too
     mended_by: tuple[str, ...]
     chance: random.Random = field(repr=False, compare=False)
+
+    @property
+    def way(self) -> str:
+        """The strategy, or that it starts from a checkpoint."""
+        return CHANGES if self.strategy == "swap" and not self.full else self.strategy
 
 
 def draw(seed: int, number: int, kinds: list[str]) -> Drawn:
@@ -73,13 +80,11 @@ class Trial:
     Args:
         site: the lab.
         drawn: what to do.
-        seconds: what a clean refresh takes by strategy.
-        full: the flag that forces the whole way, where there is one.
+        seconds: what a clean refresh takes by strategy, and one from a checkpoint.
     """
 
-    def __init__(self, site: Site, drawn: Drawn, seconds: Mapping[str, float], full: tuple[str, ...]) -> None:
+    def __init__(self, site: Site, drawn: Drawn, seconds: Mapping[str, float]) -> None:
         self.site, self.drawn, self.seconds = site, drawn, seconds
-        self.full = full if drawn.full else ()
         self.outcome = Outcome(drawn)
         self.broken = KINDS[drawn.kind](site, drawn.chance, lasting=drawn.lasting)
         self.environment = {STRATEGY: drawn.strategy}
@@ -87,6 +92,8 @@ class Trial:
     def run(self) -> Outcome:
         """Do all of it."""
         site, drawn = self.site, self.drawn
+        if drawn.way == CHANGES:
+            site.ops.inv("save")
         site.change(drawn.number, schema=drawn.schema)
         self.prods, self.old = site.database(PROD), site.database(SANDBOX)
         self.files = {side: site.documents(side) for side in ("prod", "sandbox")}
@@ -108,9 +115,9 @@ class Trial:
         with tempfile.TemporaryFile("w+") as out:  # not a pipe: what outlives the client would hold it open
             environment = {**self.environment, **self.broken.variables()}
             begun = time.monotonic()
-            words = ("refresh", "--yes", *self.full)
+            words = ("refresh", "--yes", *(("--full",) if self.drawn.full else ()))
             client = self.site.ops.start(*words, out=out, err=out, env=environment)
-            wait = begun + self.drawn.moment * self.seconds[self.drawn.strategy] - time.monotonic()
+            wait = begun + self.drawn.moment * self.seconds[self.drawn.way] - time.monotonic()
             time.sleep(max(0.0, wait))
             told.struck = self.broken.strike(client)
             try:
