@@ -16,7 +16,8 @@ from sandbox.lifecycle.shape import RELATIONS
 BATCH = 40
 _RECORDS = 140000  # older servers hash no record
 
-# hashed as they are, which a numeric with a scale of its own may be, or as they are sent; other types as a record that is sent, or, as an enum is, as text
+# hashed as they are, which a numeric with a scale of its own may be, or as they are sent; other types as a
+# record that is sent, or, as an enum is, as text
 _WHOLE = "'int2', 'int4', 'bool', 'date', 'text', 'varchar', 'uuid', 'bytea'"
 _SENT = "'int8', 'numeric', 'float4', 'float8', 'timestamp', 'timestamptz', 'bpchar'"
 _TYPE = "CASE WHEN y.typnamespace = 'pg_catalog'::regnamespace THEN y.typname END"
