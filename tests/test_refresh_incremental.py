@@ -202,6 +202,18 @@ if grep -q '^COPY dolibarr_sandbox_stage.rows_' "$box"; then sed -i 's/travels/t
     same(world)
 
 
+def test_a_count_that_fails_is_told_and_all_of_prod_is_carried(world: World) -> None:
+    fail = """box=$(mktemp); cat > "$box"; trap 'rm -f "$box"' EXIT
+if grep -q 'INSERT INTO dolibarr_sandbox_stage.ours' "$box"; then echo 'ERROR:  no' >&2; exit 3; fi
+"$REAL" "$@" < "$box"
+"""
+    world.programs(psql=f'case "$*" in *__next*) ;; *) exec "$REAL" "$@" ;; esac\n{fail}')
+    report = world.refresh(db_only=True)
+    assert (report.mode, report.carried) == ("full", None)
+    assert "look 3" in report.why_full
+    same(world)
+
+
 def test_killed_in_the_middle_it_is_the_old_one_and_the_next_converges(world: World) -> None:
     more = "INSERT INTO llx_societe (nom) SELECT repeat('n', 90) FROM generate_series(1, 60000)"
     world.rows(world.prod, more)

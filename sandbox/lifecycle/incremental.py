@@ -66,9 +66,9 @@ code=$?
         take = f"{{ {here(self._begin + buckets.TAKE)}cat\nprintf '\\\\.\\n'\n}} | {{ {self._there()}\n}} >&2"
         return (
             f"{{ {self._writer(buckets.prepare(version))}\n}} >&2 || exit 1\n"
-            f"( {look}\n{sentinel(self.run, 'look', '$?')}) &\nlook=$!\n"
+            f"( {look}\ncode=$?\n{sentinel(self.run, 'look', '$code')}exit $code ) &\nlook=$!\n"
             f"{self.joined(('count', self.asked(verify.SESSION + buckets.ask(version))), ('note', take))}"
-            f"wait $look\n{STOP}"
+            f"wait $look || failed=look\n{STOP}"
         )
 
     def _rows(self) -> str:
