@@ -16,14 +16,13 @@ from sandbox.lifecycle.shape import RELATIONS
 BATCH = 40
 _RECORDS = 140000  # older servers hash no record
 
-# hashed as they are, which a numeric with a scale of its own may be, or as they are sent; other types as a
-# record that is sent, or, as an enum is, as text
+# hashed as they are, or as they are sent; other types as a record that is sent, or, as an enum is, as text
 _WHOLE = "'int2', 'int4', 'bool', 'date', 'text', 'varchar', 'uuid', 'bytea'"
 _SENT = "'int8', 'numeric', 'float4', 'float8', 'timestamp', 'timestamptz', 'bpchar'"
 _TYPE = "CASE WHEN y.typnamespace = 'pg_catalog'::regnamespace THEN y.typname END"
 _COLUMN = f"""CASE
   WHEN {_TYPE} IN ('text', 'varchar') THEN format('t.%I COLLATE "C"', a.attname)
-  WHEN {_TYPE} IN ({_WHOLE}) OR ({_TYPE} = 'numeric' AND a.atttypmod > 0) THEN format('t.%I', a.attname)
+  WHEN {_TYPE} IN ({_WHOLE}) THEN format('t.%I', a.attname)
   WHEN {_TYPE} IN ({_SENT}) THEN format('%s(t.%I)', y.typsend, a.attname)
   WHEN {_TYPE} !~ '^_?(reg|aclitem)' AND y.typtype = 'b' AND y.typsend <> 0
     THEN format('record_send(ROW(t.%I))', a.attname)
