@@ -42,6 +42,11 @@ def literal(text: str) -> str:
     return "E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
 
 
+def as_role(role: str) -> str:
+    """SQL: go on as another role; nothing when `role` is empty: it is the one that connects."""
+    return f"SET ROLE {identifier(role)};\n" if role else ""
+
+
 @dataclass(frozen=True)
 class Access:
     """How the programs reach one database of one side; the password stays in libpq's pgpass file."""

@@ -14,6 +14,7 @@ from sandbox.lab.folder import Folder
 from sandbox.lab.life import down, up
 from sandbox.lab.server import SUPERUSER
 
+pytest.register_assert_rewrite("tests.worlds")
 pytest_plugins = ("tests.conformance",)
 
 

@@ -13,9 +13,7 @@ import pytest
 from sandbox.errors import Failed
 from sandbox.lab.access import READER, SANDBOX
 from sandbox.lifecycle import journal
-from tests.worlds import PRODS, SCHEMA, World
-
-MUTED = {"public.llx_const", "public.llx_const_rowid_seq", "public.llx_user"}
+from tests.worlds import PRODS, SCHEMA, World, same
 
 
 @pytest.fixture
@@ -23,14 +21,6 @@ def world(lab_root: Path, tmp_path: Path) -> Iterator[World]:
     made = World(lab_root, tmp_path).make()
     yield made
     made.drop()
-
-
-def same(world: World) -> None:
-    """The sandbox holds what prod holds, but for what muting changes."""
-    prod, sandbox = world.content(world.prod), world.content(world.sandbox)
-    assert {name: sandbox[name] for name in sandbox if name not in MUTED} == {
-        name: prod[name] for name in prod if name not in MUTED
-    }
 
 
 def test_swap_makes_the_sandbox_prod_and_leaves_nothing(world: World) -> None:

@@ -53,6 +53,7 @@ INSERT INTO llx_societe (nom) SELECT 'customer ' || i FROM generate_series(1, 50
 INSERT INTO llx_facture (ref, total_ttc, fk_soc)
   SELECT 'FA' || i, i, 1 + i % 500 FROM generate_series(1, 2000) i;
 """
+MUTED = {"public.llx_const", "public.llx_const_rowid_seq", "public.llx_user"}  # what muting changes
 OLD = """
 INSERT INTO llx_const (name, value) VALUES ('MAIN_HTML_HEADER', '<meta name="old">');
 INSERT INTO llx_user (login, api_key) VALUES ('agent', 'the-agents-key');
@@ -244,3 +245,11 @@ class _Local(Local):
 def context(*, dry: bool = False) -> Context:
     """What a task hands down."""
     return Context(Config(overrides={"run": {"dry": dry}, "runners": {"local": _Local}}))
+
+
+def same(world: World) -> None:
+    """The sandbox holds what prod holds, but for what muting changes."""
+    prod, sandbox = world.content(world.prod), world.content(world.sandbox)
+    assert {name: sandbox[name] for name in sandbox if name not in MUTED} == {
+        name: prod[name] for name in prod if name not in MUTED
+    }

@@ -14,7 +14,6 @@ from sandbox.lifecycle.arrival import sentinel
 from sandbox.lifecycle.holder import held, here, seeing
 from sandbox.lifecycle.parallel import Parallel
 from sandbox.lifecycle.stream import STOP
-from sandbox.postgres import identifier
 
 _HEAD = "^\\\\(un)?restrict |^-- Dumped (from|by) "  # of a dump: what two of the same schema do not share
 
@@ -63,7 +62,7 @@ code=$?
         """Both sides count and hash their buckets at the same time."""
         version = self.check.version
         look = f"{{ {self._writer(buckets.LOOK)}\n}} >&2"
-        take = f"{{ {here(self._begin + buckets.TAKE)}cat\nprintf '\\\\.\\n'\n}} | {{ {self._there()}\n}} >&2"
+        take = self._written(buckets.TAKE, "printf '\\\\.\\n'\n")
         return (
             f"{{ {self._writer(buckets.prepare(version))}\n}} >&2 || exit 1\n"
             f"( {look}\ncode=$?\n{sentinel(self.run, 'look', '$code')}exit $code ) &\nlook=$!\n"
@@ -75,10 +74,9 @@ code=$?
         """The rows of the buckets that differ."""
         script = f"{{ {seeing()}{here(verify.SESSION)}printf '%s\\n' \"$differing\"\n}}"
         read = f"{script} | {{ {self.here(self.prod.psql())}\n}}"
-        write = f"{{ {here(self._begin)}cat\n}} | {{ {self._there()}\n}} >&2"
         return (
             f"differing=$(\n{self._writer(buckets.COMPARE)}) || exit 1\n"
-            f"{self.joined(('read', read), ('write', write))}{STOP}"
+            f"{self.joined(('read', read), ('write', self._written()))}{STOP}"
         )
 
     def _compared(self) -> str:
@@ -95,14 +93,6 @@ code=$?
             '[ -z "$before" ] || printf \'%s\\n\' "$before"\n'
             f"printf '%s\\n\\\\.\\n' \"$prods\"\n{here(merge.PRODS + verify.COMPARE)}"
         )
-
-    @property
-    def _begin(self) -> str:
-        """What every session on the clone begins with."""
-        return (f"SET ROLE {identifier(self.role)};\n" if self.role else "") + verify.SESSION
-
-    def _there(self) -> str:
-        return self.there(self.target.psql())
 
     def _writer(self, script: str) -> str:
         """Shell text: a script on the clone."""

@@ -8,7 +8,7 @@ their ownership. Here every object is dropped by its own name, inside the transa
 from __future__ import annotations
 
 from sandbox.lifecycle import grants, swap
-from sandbox.postgres import identifier
+from sandbox.postgres import as_role
 
 _WAIT = 15  # seconds for a lock that a client of the sandbox holds
 
@@ -46,7 +46,7 @@ def clear(role: str) -> str:
     Args:
         role: who owns the database; empty when it is the role that connects.
     """
-    role_set = f"SET ROLE {identifier(role)};\n" if role else ""
+    role_set = as_role(role)
     ours = "datname = current_database()"
     return f"""SET client_min_messages = warning;
 {swap.end_sessions(ours, 1.0)}{role_set}BEGIN;

@@ -21,7 +21,7 @@ from sandbox.lifecycle.content import BATCH
 from sandbox.lifecycle.holder import PATIENT, held, here, seeing
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.stream import STOP, Stream
-from sandbox.postgres import APPLICATION, Access, identifier, literal
+from sandbox.postgres import APPLICATION, Access, as_role, literal
 
 TABLE = "dolibarr-sandbox table"  # what a worker says of a table that is there
 _SCHEMA = ("--section=pre-data", "--section=post-data")
@@ -92,19 +92,26 @@ exit $code
         begin = f"{here(PATIENT)}{seeing()}{here(verify.SESSION)}"
         script = f"{{ {begin}{self._running()}printf '%s\\n' \"$items\"\n{self._waiting()}}}"
         read = f"{script} | {{ {self.here(self.prod.psql())}\n}}"
-        role = f"SET ROLE {identifier(self.role)};\n" if self.role else ""
-        write = f"{{ {here(role + verify.SESSION)}cat\n}} | {{ {self.there(self.target.psql())}\n}} >&2"
         ours = literal(f"{APPLICATION}/{self.run}"), literal(self.target.database.name)
         others = "application_name = {} AND datname = {}".format(*ours)
         end = self.there(self.target.maintenance.psql(swap.end_sessions(others, 1.0)))
         return (
             f"items=$(\n{self.asked(verify.SESSION + _items(self._key))}\n) || exit 1\n"
             f"for worker in {' '.join(map(str, range(1, self.jobs + 1)))}; do\n(\n"
-            f"{self.joined(('read', read), ('write', write))}"
+            f"{self.joined(('read', read), ('write', self._written()))}"
             f'[ -n "$failed" ] || exit 0\n{{ {end}}} >/dev/null 2>&1\nexit 1\n) &\n'
             'workers="$workers $!"\ndone\nfailed=\n'
             'for worker in $workers; do wait "$worker" || failed=1; done\n[ -z "$failed" ] || exit 1\n'
         )
+
+    @property
+    def _begin(self) -> str:
+        """What a session that writes begins with."""
+        return as_role(self.role) + verify.SESSION
+
+    def _written(self, before: str = "", after: str = "") -> str:
+        """Shell text: what flows into it, to the target; `before` it SQL, and `after` it what shell text writes."""
+        return f"{{ {here(self._begin + before)}cat\n{after}}} | {{ {self.there(self.target.psql())}\n}} >&2"
 
     @property
     def _key(self) -> int:

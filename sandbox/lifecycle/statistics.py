@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.verify import SESSION
-from sandbox.postgres import Access, identifier
+from sandbox.postgres import Access, as_role
 
 _SIZE = "SELECT json_build_object('bytes', pg_database_size(current_database()));\n"
 # the system's own tables are not ours to analyze, and it says so of each
@@ -20,9 +20,9 @@ def muted(access: Access, sql: str, role: str, jobs: int) -> str:
         access: the way to it.
         sql: what mutes it.
         role: who owns it; empty when it is the role that connects.
-        jobs: how many sessions gather statistics at once.
+        jobs: how many sessions gather statistics at once; 0: they are there already.
     """
-    role_set = f"SET ROLE {identifier(role)};\n" if role else ""
+    role_set = as_role(role)
     first = access.psql(f"{role_set}BEGIN;\n{sql}COMMIT;\n{_SIZE}").text()
     shares = "".join(
         f'{{ {access.psql(role_set + _share(share, jobs)).text()}}} &\nsessions="$sessions $!"\n'

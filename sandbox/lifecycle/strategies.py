@@ -10,7 +10,7 @@ from sandbox.lifecycle import copying, grants, holder, inplace, parallel, statis
 from sandbox.lifecycle.arrival import Copied
 from sandbox.lifecycle.incremental import Incremental
 from sandbox.lifecycle.work import Outcome, Work
-from sandbox.postgres import Access, failure, identifier
+from sandbox.postgres import Access, as_role, failure
 from sandbox.shell import change
 
 
@@ -108,9 +108,11 @@ class Swap(Work):
 
     def carry_grants(self, beside: Access) -> None:
         """Give the sandbox's other roles in the copy what they have in the live database."""
-        role = f"SET ROLE {identifier(self.plan.role)};\n" if self.plan.role else ""
         ask, take = self.live.psql(grants.ASK).text(), beside.psql().text()
-        before, after = holder.here(role + grants.TAKE), holder.here(grants.CLEAR + grants.APPLY)
+        before, after = (
+            holder.here(as_role(self.plan.role) + grants.TAKE),
+            holder.here(grants.CLEAR + grants.APPLY),
+        )
         text = f"{{ {before}{ask}printf '\\\\.\\n'\n{after}}} | {take}\n"
         result = change(self.runner, self.engine.database_command(self.side, text))
         if result.exited != 0:
