@@ -110,7 +110,7 @@ exit $code
         return as_role(self.role) + verify.SESSION
 
     def _written(self, before: str = "", after: str = "") -> str:
-        """Shell text: what flows into it, to the target; `before` it SQL, and `after` it what shell text writes."""
+        """Shell text: what flows into it, to the target, after some SQL and before what shell text writes."""
         return f"{{ {here(self._begin + before)}cat\n{after}}} | {{ {self.there(self.target.psql())}\n}} >&2"
 
     @property
