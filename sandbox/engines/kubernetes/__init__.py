@@ -170,10 +170,16 @@ class KubernetesEngine:
             SandboxError: one of them does not; the message says who undoes it.
         """
         kubectl = self._kubectl.guarded(runner)
-        if state.get("argocd"):
-            argocd.pause(kubectl, state["argocd"])
-        scale.down(kubectl, state["deployment"])
-        if state.get("argocd") and not kubectl.dry:
+        if not state.get("argocd"):
+            scale.down(kubectl, state["deployment"])
+            return
+        argocd.pause(kubectl, state["argocd"])
+        try:
+            scale.down(kubectl, state["deployment"])
+        except Failed:
+            argocd.check(kubectl, state["argocd"])  # who undid the pause undid the scale-down with it
+            raise
+        if not kubectl.dry:
             argocd.check(kubectl, state["argocd"])
 
     def resume(self, runner: Runner, state: dict[str, Any]) -> tuple[str, ...]:
