@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import Failed
+from sandbox.lifecycle import checks
 from tests.worlds import MUTED, PRODS, SCHEMA, World, context
 
 UNUSUAL = Path(__file__).with_name("odd.sql").read_text(encoding="utf-8")
@@ -60,6 +61,66 @@ def test_workers_need_no_more_than_a_plain_shell(odd: World, dumped: list[str]) 
     )
     assert odd.rows(odd.sandbox, unread) == [(0,)]  # every table has its statistics
     assert odd.leftovers() == []
+
+
+STATISTICS = """SELECT tablename, attname, inherited, null_frac, n_distinct, most_common_vals::text,
+  histogram_bounds::text FROM pg_stats WHERE schemaname = 'public' ORDER BY 1, 2, 3"""
+ANALYZED = (
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples >= 0 AND relname ~ '^llx_' ORDER BY 1"
+)
+
+
+@pytest.fixture
+def guessed(lab_root: Path, tmp_path: Path) -> Iterator[World]:
+    """A prod whose statistics of some tables say what they held when they were last analyzed."""
+    secrets = """
+      CREATE TABLE llx_webhook_target (rowid serial PRIMARY KEY, url text);
+      CREATE INDEX upper_url ON llx_webhook_target (upper(url));
+      INSERT INTO llx_webhook_target (url)
+        SELECT 'https://hook/made-up' || i / 3 FROM generate_series(1, 300) i;
+      CREATE TABLE llx_unread (a integer) WITH (autovacuum_enabled = off);
+      INSERT INTO llx_unread SELECT generate_series(1, 300);
+      CREATE INDEX lower_name ON llx_societe (lower(nom));
+      ALTER TABLE llx_societe SET (autovacuum_enabled = off);
+      INSERT INTO llx_user (login, api_key)
+        SELECT 'clerk' || i, 'clerks-key-' || i FROM generate_series(1, 9) i;
+      ANALYZE llx_const, llx_user, llx_societe, llx_facture, llx_webhook_target;
+      INSERT INTO llx_societe (nom) SELECT 'one name' FROM generate_series(1, 5000);"""
+    made = World(lab_root, tmp_path).make(prods=SCHEMA + PRODS + secrets)
+    yield made
+    made.drop()
+
+
+def test_the_planners_statistics_come_from_prod_where_it_has_some(guessed: World) -> None:
+    guessed.refresh(db_only=True)
+    held = {name: [row for row in guessed.rows(name, STATISTICS) if row[0] in {"llx_societe", "lower_name"}]
+            for name in (guessed.prod, guessed.sandbox)}  # fmt: skip
+    assert held[guessed.sandbox] == held[guessed.prod] != []  # as old as prod's: they were not gathered anew
+    assert {row[0] for row in held[guessed.prod]} == {"llx_societe", "lower_name"}
+    tables = {row[0] for row in guessed.rows(guessed.sandbox, STATISTICS)}
+    assert "llx_unread" in tables, "what prod has no statistics of is looked at"
+
+
+def test_statistics_do_not_keep_what_was_muted(guessed: World) -> None:
+    told = [str(guessed.rows(guessed.prod, STATISTICS))]
+    guessed.refresh(db_only=True)
+    told.append(str(guessed.rows(guessed.sandbox, STATISTICS)))
+    for secret in ("https://hook/made-up", "HTTPS://HOOK/MADE-UP", "made-up", "clerks-key-"):
+        assert (secret in told[0], secret in told[1]) == (True, False), secret
+    assert guessed.rows(guessed.sandbox, "SELECT count(*) FROM llx_webhook_target") == [(0,)]
+
+
+def test_statistics_are_gathered_where_postgresql_cannot_carry_them(
+    guessed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "_STATISTICS_CARRIED", 99)
+    guessed.refresh(db_only=True)
+    anew = [row for row in guessed.rows(guessed.sandbox, STATISTICS) if row[:2] == ("llx_societe", "nom")]
+    assert "one name" in str(anew)
+    assert guessed.rows(guessed.sandbox, ANALYZED) == [
+        (name,) for name in sorted(("llx_const", "llx_facture", "llx_societe", "llx_unread", "llx_user",
+                                    "llx_webhook_target"))
+    ]  # fmt: skip
 
 
 def test_large_objects_are_carried_by_a_dump_and_it_says_so(odd: World) -> None:

@@ -11,10 +11,10 @@ import psycopg
 from psycopg import sql
 
 from sandbox.errors import Failed
-from sandbox.lifecycle.neutralize import KEYS, MARK, RULES
+from sandbox.lifecycle.neutralize import MARK, TABLES
 
 SCHEMA = "(schema)"
-MUTED = {rule.table for rule in (*RULES, *KEYS)}  # tables that a refresh changes in its copy
+MUTED = set(TABLES)  # tables that a refresh changes in its copy
 _TRIES = 20
 _USERS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 _RELATIONS: LiteralString = """

@@ -12,6 +12,7 @@ from sandbox.shell import Runner
 from sandbox.sides import refuse_prod_url
 
 _TIMEOUTS_KNOWN = 17  # pg_restore sets transaction_timeout since then, and older servers refuse it
+_STATISTICS_CARRIED = 18  # by pg_dump; a server before has nothing that takes them
 
 
 def consent(settings: Settings, *, db_only: bool, hint: str = "") -> Refused:
@@ -112,8 +113,12 @@ def check_rights(settings: Settings, sandbox: Sandbox, name: str) -> None:
         )
 
 
-def check_programs(engine: Engine, runner: Runner, prod: Prod, sandbox: Sandbox) -> None:
-    """Tell which program of PostgreSQL's is missing or of the wrong version."""
+def check_programs(engine: Engine, runner: Runner, prod: Prod, sandbox: Sandbox) -> bool:
+    """Whether the programs and the sandbox's server can carry the planner's statistics.
+
+    Raises:
+        UsageError: a program is missing, or of the wrong version.
+    """
     version = program_version(engine, runner, engine.settings.prod, "pg_dump")
     setting = f"{engine.settings.name}.postgres.programs"
     if version < prod.version // 10000:
@@ -131,3 +136,4 @@ def check_programs(engine: Engine, runner: Runner, prod: Prod, sandbox: Sandbox)
             if there <= here
             else f"upgrade the sandbox's server to PostgreSQL {there}, which prod has",
         )
+    return min(version, restorer, sandbox.version // 10000) >= _STATISTICS_CARRIED

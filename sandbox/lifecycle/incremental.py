@@ -13,7 +13,7 @@ from sandbox.lifecycle import buckets, merge, verify
 from sandbox.lifecycle.arrival import sentinel
 from sandbox.lifecycle.holder import held, here, seeing
 from sandbox.lifecycle.parallel import Parallel
-from sandbox.lifecycle.stream import STOP
+from sandbox.lifecycle.stream import EXPECTED, STOP
 
 _HEAD = "^\\\\(un)?restrict |^-- Dumped (from|by) "  # of a dump: what two of the same schema do not share
 
@@ -89,9 +89,8 @@ code=$?
         return (
             f"{here(self._begin + merge.MERGE)}echo 'dolibarr-sandbox stage verify' >&2\n"
             f"prods=$(\n{{ {again}}} && {self.asked(facts)}\n) || exit 1\n"
-            f"{here(self.check.look(merge.TOUCHED) + merge.OURS + verify.EXPECT)}"
-            '[ -z "$before" ] || printf \'%s\\n\' "$before"\n'
-            f"printf '%s\\n\\\\.\\n' \"$prods\"\n{here(merge.PRODS + verify.COMPARE)}"
+            f"{here(self.check.look(merge.TOUCHED) + merge.OURS + verify.EXPECT)}{EXPECTED}"
+            f"{here(merge.PRODS + verify.COMPARE)}"
         )
 
     def _writer(self, script: str) -> str:

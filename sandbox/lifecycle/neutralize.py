@@ -161,6 +161,8 @@ KEYS: tuple[Rule, ...] = (
     ),
 )
 
+TABLES = tuple(sorted({rule.table for rule in (*KEYS, *RULES)}))  # all that may be changed
+
 _SETUP = """
 SET search_path = pg_catalog;
 SET client_encoding = 'UTF8';

@@ -1,5 +1,7 @@
 """Carry one snapshot of prod by several workers at once: the schema, the rows, then what is built on them.
 
+The planner's statistics come with it where PostgreSQL can carry them, instead of reading all tables for them.
+
 A worker is a psql on prod that writes SQL with rows into a psql on the sandbox's server. All workers of a
 run read the same list of tables, largest first; a table belongs to the worker that gets its advisory lock on
 prod's server, so that who is done early takes more. Each table is emptied and filled in one transaction: what
@@ -37,23 +39,35 @@ class Parallel(Stream):
         target: the database that is written; nobody uses it.
         role: who owns what is restored; empty when it is the role that connects.
         check: how the copy is verified.
+        statistics: the planner's travel too; both programs and the target's server know how.
     """
 
-    def __init__(self, engine: Engine, target: Access, role: str, check: verify.Verification) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        target: Access,
+        role: str,
+        check: verify.Verification,
+        *,
+        statistics: bool = False,
+    ) -> None:
         env = {**target.env, "PGOPTIONS": f"{target.env.get('PGOPTIONS', '')} {_BUILDING}".strip()}
         super().__init__(engine, replace(target, env=env), role, check)
         self.jobs = engine.settings.refresh.jobs
+        self.statistics = statistics
 
     @property
     def wanted(self) -> Mapping[str, int]:
         """How often each program of `beside` must say that it ended well."""
         both = {"read": self.jobs, "write": self.jobs}
-        return {"dump": 1, "restore": 1, **both, "take": 1, "set": 1, "build": 1, "verify": 1}
+        guess = {"estimate": 1, "assume": 1} if self.statistics else {}
+        return {"dump": 1, "restore": 1, **both, "take": 1, "set": 1, "build": 1, **guess, "verify": 1}
 
     def beside(self) -> str:
         """Shell text: fill a database that nobody uses, then verify it."""
         steps = (self._positions(), self._schema(), self._rows(), self._sequences(), self._built())
-        return held(self.engine, "".join(steps) + self._verified())
+        guessed = self._estimates() if self.statistics else ""
+        return held(self.engine, "".join(steps) + guessed + self._verified())
 
     def _schema(self) -> str:
         """The schema without its rows is kept in a variable: it is wanted twice."""
@@ -79,6 +93,11 @@ rm -f "$file"
 exit $code
 )"""
         return self._given("build", self.engine.inner_command(self.engine.settings.sandbox, text))
+
+    def _estimates(self) -> str:
+        """The planner's statistics: those of an index want the index to be there."""
+        told, known = self.dump("--statistics-only"), f"{{ {self.there(self.restore())}\n}} >&4"
+        return self.joined(("estimate", told), ("assume", known)) + STOP
 
     def _given(self, what: str, consumer: str) -> str:
         """The schema into a text of that name, whose end is told; goes on only when it ended well."""

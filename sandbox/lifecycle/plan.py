@@ -42,6 +42,7 @@ class Plan:
     sandbox: Sandbox
     folders: Folders | None
     base: base.Base
+    statistics: bool  # PostgreSQL can carry the planner's
     warnings: tuple[str, ...]
 
     @property
@@ -74,7 +75,7 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool = False) -
     checks.refuse_same(settings, prod.identity, sandbox.identity)
     checks.check_rights(settings, sandbox, live)
     _check_alone(sandbox)
-    checks.check_programs(engine, runner, prod, sandbox)
+    statistics = checks.check_programs(engine, runner, prod, sandbox)
     folders, words = (
         (None, ("documents: left as they are, as asked",)) if db_only else _folders(engine, runner)
     )
@@ -83,7 +84,7 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool = False) -
     names, strategy = Names(live, live + NEXT, live + OLD), settings.refresh.strategy
     whole = "as asked" if full else _whole(strategy, prod)
     start = base.Base(None, why=whole) if whole else base.newest(live, told)
-    return Plan(strategy, names, prod, sandbox, folders, start, words)
+    return Plan(strategy, names, prod, sandbox, folders, start, statistics, words)
 
 
 def _whole(strategy: str, prod: Prod) -> str:

@@ -25,8 +25,8 @@ class Swap(Work):
         copied, why = self.arrived(beside, claim)
         folders = self.copy_documents()
         self.begin("neutralize")
-        # a clone brings its statistics with it
-        jobs = self.engine.settings.refresh.jobs if why else 0
+        # what nearly every table has already needs no company
+        jobs = self.engine.settings.refresh.jobs if why else 1
         told = self.told(
             beside, statistics.muted(beside, self.mute, self.plan.role, jobs), "neutralizing the copy"
         )
@@ -88,8 +88,9 @@ class Swap(Work):
         unusual = self.plan.prod.unusual
         if unusual:
             self.warnings.append(f"prod has {unusual}: copied by one pg_dump, not in parallel")
-        kind = stream.Stream if unusual else parallel.Parallel
-        return kind(self.engine, beside, self.plan.role, self.check)
+            return stream.Stream(self.engine, beside, self.plan.role, self.check)
+        known = self.plan.statistics
+        return parallel.Parallel(self.engine, beside, self.plan.role, self.check, statistics=known)
 
     def create(self, script: str) -> None:
         """Create the next database, unless somebody just did."""

@@ -122,18 +122,22 @@ class Stream:
     def _compared(self) -> str:
         """SQL for the target's session: its own facts, prod's as a COPY, and the comparison.
 
-        While the server looks at the copy, prod's is asked already.
+        While the server looks at the copy, prod's is asked already: its answer waits in a variable, for the
+        pipe would be full before prod has told all.
         """
         again = self.here(self.prod.psql(verify.ask_positions()))
         return (
-            f"{_stage('verify')}{here(self.check.look())}{here(verify.EXPECT)}"
-            '[ -z "$before" ] || printf \'%s\\n\' "$before"\n'
-            f"{{ {again}}} || exit 1\n{{ {self.asked(self.check.ask())}\n}} || exit 1\nprintf '\\\\.\\n'\n"
-            f"{here(verify.COMPARE)}"
+            f"{_stage('verify')}{here(self.check.look())}"
+            f"prods=$(\n{{ {again}}} && {self.asked(self.check.ask())}\n) || exit 1\n"
+            f"{here(verify.EXPECT)}{EXPECTED}{here(verify.COMPARE)}"
         )
 
 
 STOP = '[ -z "$failed" ] || exit 1\n'  # after `joined`
+# prod's sequences from before, and what the variable `prods` has, as the lines of a COPY
+EXPECTED = """[ -z "$before" ] || printf '%s\\n' "$before"
+printf '%s\\n\\\\.\\n' "$prods"
+"""
 _COMMITTED = """SELECT json_build_object('committed', extract(epoch FROM clock_timestamp()));"""
 
 
