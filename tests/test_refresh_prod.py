@@ -15,8 +15,8 @@ from sandbox.shell import observe
 from tests.worlds import World, context
 
 READS = re.compile(
-    r"(SELECT|WITH|SHOW|SET|BEGIN|COMMIT|PREPARE \S+ AS\s+SELECT|EXECUTE dump|COPY .* TO "
-    r"|LOCK TABLE .* IN ACCESS SHARE MODE)",
+    r"(SELECT|WITH|SHOW|SET|BEGIN|COMMIT|COPY .* TO |PREPARE \w+(?:\([^()]*\))? AS\s+SELECT"
+    r"|EXECUTE (?:dump|getAttributeStats)|LOCK TABLE .* IN ACCESS SHARE MODE)",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -67,7 +67,7 @@ class Parallel(Stream):
         """Shell text: fill a database that nobody uses, then verify it."""
         steps = (self._positions(), self._schema(), self._rows(), self._sequences(), self._built())
         guessed = self._estimates() if self.statistics else ""
-        return held(self.engine, "".join(steps) + guessed + self._verified())
+        return held(self.engine, "".join(steps) + self._verified() + guessed)
 
     def _schema(self) -> str:
         """The schema without its rows is kept in a variable: it is wanted twice."""
@@ -95,7 +95,7 @@ exit $code
         return self._given("build", self.engine.inner_command(self.engine.settings.sandbox, text))
 
     def _estimates(self) -> str:
-        """The planner's statistics: those of an index want the index to be there."""
+        """The planner's statistics, when all is proven to be there that they are about."""
         told, known = self.dump("--statistics-only"), f"{{ {self.there(self.restore())}\n}} >&4"
         return self.joined(("estimate", told), ("assume", known)) + STOP
 

@@ -115,9 +115,10 @@ class Stream:
         )
 
     def _verified(self) -> str:
-        """Compare the copy with prod's facts, in a session of its own."""
+        """Compare the copy with prod's facts, in a session of its own; goes on only when they are alike."""
         session = self.there(self.target.psql())
-        return f"{{ {self._compared()}}} | {{ {session}\n}} >&4\n{sentinel(self.run, 'verify', '$?')}"
+        told = f"code=$?\n{sentinel(self.run, 'verify', '$code')}"
+        return f'{{ {self._compared()}}} | {{ {session}\n}} >&4\n{told}[ "$code" = 0 ] || exit 1\n'
 
     def _compared(self) -> str:
         """SQL for the target's session: its own facts, prod's as a COPY, and the comparison.
