@@ -84,9 +84,10 @@ class Parallel(Stream):
         builder = self.restore("--section=post-data", f"--jobs={self.jobs}").text()
         text = f"""(
 umask 077
-file=$(mktemp) && cat >"$file" && exec 9<"$file" || exit 1
+file=$(mktemp) && exec 8>"$file" 9<"$file" || exit 1
 name=$file
 if [ -r /proc/self/fd/9 ]; then name=/proc/self/fd/9; rm -f "$file"; fi
+cat >&8 && exec 8>&- || {{ rm -f "$file"; exit 1; }}
 {builder} "$name"
 code=$?
 rm -f "$file"
