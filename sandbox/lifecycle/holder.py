@@ -37,7 +37,7 @@ def held(engine: Engine, body: str) -> str:
     side = engine.settings.prod
     psql = engine.inner_command(side, engine.access(side).psql().text())
     return engine.pipeline_command(f"""exec 4>&1 </dev/null
-box=$(umask 077 && mktemp -d) && mkfifo "$box/in" "$box/out" || exit 1
+box=$(umask 077 && mktemp -d) && mkfifo "$box/in" "$box/out" || {{ rm -rf "$box"; exit 1; }}
 {{ {psql}
 }} <"$box/in" >"$box/out" &
 exec 7>"$box/in" 8<"$box/out"
