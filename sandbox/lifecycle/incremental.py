@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sandbox.lifecycle import buckets, merge, verify
-from sandbox.lifecycle.arrival import sentinel
 from sandbox.lifecycle.holder import held, here, seeing
 from sandbox.lifecycle.parallel import Parallel
-from sandbox.lifecycle.stream import EXPECTED, STOP
+from sandbox.lifecycle.stream import EXPECTING, STOP
 
 _HEAD = "^\\\\(un)?restrict |^-- Dumped (from|by) "  # of a dump: what two of the same schema do not share
 
@@ -54,9 +53,7 @@ echo "ERROR:  prod's schema is not the checkpoint's" >&2
 exit 1
 }}
 }}
-code=$?
-{sentinel(self.run, "alike", "$code")}[ "$code" = 0 ] || exit 1
-"""
+{self.ended("alike")}"""
 
     def _counted(self) -> str:
         """Both sides count and hash their buckets at the same time."""
@@ -65,7 +62,7 @@ code=$?
         take = self._written(buckets.TAKE, "printf '\\\\.\\n'\n")
         return (
             f"{{ {self._writer(buckets.prepare(version))}\n}} >&2 || exit 1\n"
-            f"( {look}\ncode=$?\n{sentinel(self.run, 'look', '$code')}exit $code ) &\nlook=$!\n"
+            f"( {look}\n{self.ended('look')}) &\nlook=$!\n"
             f"{self.joined(('count', self.asked(verify.SESSION + buckets.ask(version))), ('note', take))}"
             f"wait $look || failed=look\n{STOP}"
         )
@@ -84,13 +81,11 @@ code=$?
 
         While the clone merges, prod tells its facts.
         """
-        again = self.here(self.prod.psql(verify.ask_positions()))
         facts = f"{self.check.ask_facts()}COMMIT;\n"
         return (
             f"{here(self._begin + merge.MERGE)}echo 'dolibarr-sandbox stage verify' >&2\n"
-            f"prods=$(\n{{ {again}}} && {self.asked(facts)}\n) || exit 1\n"
-            f"{here(self.check.look(merge.TOUCHED) + merge.OURS + verify.EXPECT)}{EXPECTED}"
-            f"{here(merge.PRODS + verify.COMPARE)}"
+            f"{self.answered(facts)}{here(self.check.look(merge.TOUCHED) + merge.OURS)}"
+            f"{EXPECTING}{here(merge.PRODS + verify.COMPARE)}"
         )
 
     def _writer(self, script: str) -> str:

@@ -61,7 +61,7 @@ class Parallel(Stream):
         """How often each program of `beside` must say that it ended well."""
         both = {"read": self.jobs, "write": self.jobs}
         guess = {"estimate": 1, "assume": 1} if self.statistics else {}
-        return {"dump": 1, "restore": 1, **both, "take": 1, "set": 1, "build": 1, **guess, "verify": 1}
+        return {"dump": 1, "restore": 1, **both, "take": 1, "set": 1, "build": 1, "verify": 1, **guess}
 
     def beside(self) -> str:
         """Shell text: fill a database that nobody uses, then verify it."""
@@ -102,10 +102,7 @@ exit $code
 
     def _given(self, what: str, consumer: str) -> str:
         """The schema into a text of that name, whose end is told; goes on only when it ended well."""
-        return (
-            f"printf '%s\\n' \"$schema\" | base64 -d | {{ {consumer}\n}} >&4\ncode=$?\n"
-            f'{sentinel(self.run, what, "$code")}[ "$code" = 0 ] || exit 1\n'
-        )
+        return f"printf '%s\\n' \"$schema\" | base64 -d | {{ {consumer}\n}} >&4\n{self.ended(what)}"
 
     def _rows(self) -> str:
         """All workers at once; the first that fails ends the others."""

@@ -114,29 +114,35 @@ class Stream:
             f'case "$status" in *"{taker} 0"*) ;; *) failed={taker} ;; esac\n'
         )
 
+    def ended(self, what: str) -> str:
+        """Shell text: tell how the last command ended, by a name; goes on only when it ended well."""
+        return f'code=$?\n{sentinel(self.run, what, "$code")}[ "$code" = 0 ] || exit 1\n'
+
+    def answered(self, script: str) -> str:
+        """Shell text: prod's answer to a script, after its sequences' positions, as the variable `prods`.
+
+        It waits there while the target's session is busy: the pipe would be full before prod has told all.
+        """
+        again = self.here(self.prod.psql(verify.ask_positions()))
+        return f"prods=$(\n{{ {again}}} && {self.asked(script)}\n) || exit 1\n"
+
     def _verified(self) -> str:
         """Compare the copy with prod's facts, in a session of its own; goes on only when they are alike."""
         session = self.there(self.target.psql())
-        told = f"code=$?\n{sentinel(self.run, 'verify', '$code')}"
-        return f'{{ {self._compared()}}} | {{ {session}\n}} >&4\n{told}[ "$code" = 0 ] || exit 1\n'
+        return f"{{ {self._compared()}}} | {{ {session}\n}} >&4\n{self.ended('verify')}"
 
     def _compared(self) -> str:
         """SQL for the target's session: its own facts, prod's as a COPY, and the comparison.
 
-        While the server looks at the copy, prod's is asked already: its answer waits in a variable, for the
-        pipe would be full before prod has told all.
+        While the server looks at the copy, prod's is asked already.
         """
-        again = self.here(self.prod.psql(verify.ask_positions()))
-        return (
-            f"{_stage('verify')}{here(self.check.look())}"
-            f"prods=$(\n{{ {again}}} && {self.asked(self.check.ask())}\n) || exit 1\n"
-            f"{here(verify.EXPECT)}{EXPECTED}{here(verify.COMPARE)}"
-        )
+        look, ask = here(self.check.look()), self.answered(self.check.ask())
+        return f"{_stage('verify')}{look}{ask}{EXPECTING}{here(verify.COMPARE)}"
 
 
 STOP = '[ -z "$failed" ] || exit 1\n'  # after `joined`
-# prod's sequences from before, and what the variable `prods` has, as the lines of a COPY
-EXPECTED = """[ -z "$before" ] || printf '%s\\n' "$before"
+# for the target's session: prod's sequences from before, and its answer, are what is expected
+EXPECTING = f"""{here(verify.EXPECT)}[ -z "$before" ] || printf '%s\\n' "$before"
 printf '%s\\n\\\\.\\n' "$prods"
 """
 _COMMITTED = """SELECT json_build_object('committed', extract(epoch FROM clock_timestamp()));"""
