@@ -27,6 +27,7 @@ _READ_ONLY = f"-c default_transaction_read_only=on {_PATIENT}"
 WATCH = f"""SELECT json_build_object('watches', version() LIKE '%linux%' AND EXISTS (
   SELECT FROM pg_catalog.pg_settings WHERE name = '{_WATCHING}' AND context = 'user'));
 """  # noqa: S608  # a name of ours
+_QUIETLY = ("-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1")
 _NO_PRIVILEGES = ("--no-owner", "--no-acl")
 _AS_DATA = ("--no-publications", "--no-subscriptions", "--no-security-labels", "--no-tablespaces")
 
@@ -117,8 +118,17 @@ class Access:
     def psql(self, script: str | None = None, **variables: str) -> Command:
         """A psql that stops at the first error and reads `script`, or its standard input."""
         settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-        options = ("-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *settings, "-f", "-")
+        options = (*_QUIETLY, *settings, "-f", "-")
         return self._program("psql", *options, stdin=script).with_env(PGCLIENTENCODING="UTF8")
+
+    def statements(self, *words: str) -> str:
+        """Shell text: a psql that runs these statements, one of which may read its standard input.
+
+        Args:
+            words: as the shell reads them, such as a variable in quotes.
+        """
+        command = self._program("psql", *_QUIETLY).with_env(PGCLIENTENCODING="UTF8")
+        return " -c ".join((command.text(), *words))
 
     def dump(self, *options: str) -> Command:
         """A pg_dump in the custom format, uncompressed, to its standard output."""

@@ -64,6 +64,10 @@ class Engine(Protocol):
     def documents_together(self) -> bool:
         """Whether both sides' documents are folders of one place."""
 
+    @property
+    def databases_together(self) -> bool:
+        """Whether what runs next to prod's database reaches the sandbox's too."""
+
     def pipeline_command(self, text: str) -> str:
         """The shell text that runs `text`, which reaches both databases by `inner_command`."""
 

@@ -66,6 +66,11 @@ class LocalEngine:
         del side
         return text
 
+    @property
+    def databases_together(self) -> bool:
+        """Yes: both are reached over the network from here."""
+        return True
+
     def pipeline_command(self, text: str) -> str:
         """The same text: it runs here."""
         return text

@@ -1,9 +1,11 @@
 """The rows and the content of every table as two numbers each, computed inside the server.
 
-The content is the sum of a 64-bit hash of each row, so that the order of rows does not matter. PostgreSQL's
-own hashes are made for equality: they leave out a number's sign, its trailing zeros and half of a timestamp,
-so such values are hashed as they would be sent. And a record's hash adds up those of its columns, so that a
-sum of them would not see two rows exchange a value: what is added up is a hash of the record's hash.
+The content is the sum of a 64-bit hash of each row, so that the order of rows does not matter. A row's hash
+is made of the exclusive or of its columns' hashes, each with a seed of its own: neither two columns nor two
+rows can exchange a value unseen.
+
+PostgreSQL's own hashes are made for equality: they leave out a number's sign, its trailing zeros and half of
+a timestamp. Where a type's own hash would not tell all, what is hashed is the value as it would be sent.
 """
 
 # ruff: noqa: S608  # names and texts reach SQL through %I and %L
@@ -14,19 +16,21 @@ from sandbox.lifecycle.shape import RELATIONS
 
 # how many tables one statement reads: few enough for the planner, enough for a distant server
 BATCH = 40
-_RECORDS = 140000  # older servers hash no record
+_BYTES = 180000  # older servers have no hash of bytes that SQL can call
 
-# hashed as they are, or as they are sent; other types as a record that is sent, or, as an enum is, as text
-_WHOLE = "'int2', 'int4', 'bool', 'date', 'text', 'varchar', 'uuid', 'bytea'"
-_SENT = "'int8', 'numeric', 'float4', 'float8', 'timestamp', 'timestamptz', 'bpchar'"
+# by type: the hash of a column %1$s with the seed %2$s; of the others, the value as bytes or as text
+_OWN = {
+    "int2": "hashint2extended(%1$s, %2$s)",
+    "int4": "hashint4extended(%1$s, %2$s)",
+    "bool": "hashint4extended(%1$s::int4, %2$s)",
+    "uuid": "uuid_hash_extended(%1$s, %2$s)",
+    "text": 'hashtextextended(%1$s COLLATE "C", %2$s)',
+    "varchar": 'hashtextextended(%1$s::text COLLATE "C", %2$s)',
+}
+# of a number with a scale only the sign is left out: its trailing zeros are always as many
+_SCALED = "hash_numeric_extended(%1$s, CASE WHEN %1$s < 0 THEN -%2$s ELSE %2$s END)"
+_SENT = "'int8', 'numeric', 'float4', 'float8', 'date', 'timestamp', 'timestamptz', 'bpchar'"
 _TYPE = "CASE WHEN y.typnamespace = 'pg_catalog'::regnamespace THEN y.typname END"
-_COLUMN = f"""CASE
-  WHEN {_TYPE} IN ('text', 'varchar') THEN format('t.%I COLLATE "C"', a.attname)
-  WHEN {_TYPE} IN ({_WHOLE}) THEN format('t.%I', a.attname)
-  WHEN {_TYPE} IN ({_SENT}) THEN format('%s(t.%I)', y.typsend, a.attname)
-  WHEN {_TYPE} !~ '^_?(reg|aclitem)' AND y.typtype = 'b' AND y.typsend <> 0
-    THEN format('record_send(ROW(t.%I))', a.attname)
-  ELSE format('t.%I::text COLLATE "C"', a.attname) END"""
 
 
 def row_hash(version: int) -> str:
@@ -35,13 +39,25 @@ def row_hash(version: int) -> str:
     Args:
         version: the older server's, such as 180003: both must hash in one way.
     """
-    listed = f"string_agg({_COLUMN}, ', ' ORDER BY a.attname COLLATE \"C\")"
-    hashed = "hash_record_extended(ROW(int8send(hash_record_extended(ROW(%s), 0))), 0)"
-    if version < _RECORDS:
-        hashed = "hashtextextended(encode(record_send(ROW(%s)), ''hex''), 0)"
-    return f"""(SELECT CASE WHEN count(*) = 0 THEN '0' ELSE format('{hashed}', {listed}) END
-      FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
-     WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped)"""
+    hashed = (
+        "hashbyteaextended(%s, %%2$s)"
+        if version >= _BYTES
+        else "hashtextextended(encode(%s, ''hex''), %%2$s)"
+    )
+    own = "".join(f"WHEN {_TYPE} = '{name}' THEN '{text}'\n" for name, text in _OWN.items())
+    column = f"""CASE {own}
+      WHEN {_TYPE} = 'numeric' AND a.atttypmod >= 0 THEN '{_SCALED}'
+      WHEN {_TYPE} = 'bytea' THEN format('{hashed}', '%1$s')
+      WHEN {_TYPE} IN ({_SENT}) THEN format('{hashed}', y.typsend || '(%1$s)')
+      WHEN {_TYPE} !~ '^_?(reg|aclitem)' AND y.typtype = 'b' AND y.typsend <> 0
+        THEN format('{hashed}', 'record_send(ROW(%1$s))')
+      ELSE 'hashtextextended(%1$s::text COLLATE "C", %2$s)' END"""
+    # a column without a value has a hash too, which no seed is
+    each = f"format('coalesce(' || {column} || ', -%2$s)', format('t.%I', attname), 1000003 * place)"
+    return f"""(SELECT format('hashint4extended(0, %s)', coalesce(string_agg({each}, ' # '), '0'))
+      FROM (SELECT *, row_number() OVER (ORDER BY attname COLLATE "C") AS place FROM pg_attribute
+             WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped) a
+      JOIN pg_type y ON y.oid = a.atttypid)"""
 
 
 def queries(version: int, columns: str, only: str = "") -> str:

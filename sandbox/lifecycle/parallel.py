@@ -4,14 +4,19 @@ The planner's statistics come with it where PostgreSQL can carry them, instead o
 
 A worker is a psql on prod that writes SQL with rows into a psql on the sandbox's server. All workers of a
 run read the same list of tables, largest first; a table belongs to the worker that gets its advisory lock on
-prod's server, so that who is done early takes more. Each table is emptied and filled in one transaction: what
-was written without a COMMIT is as if it never was.
+prod's server, so that who is done early takes more. Each table is emptied and filled in one transaction: so
+the server can write rows that need no second look (FREEZE). That is why no table is cut into ranges.
+
+Large tables travel in PostgreSQL's binary format where both servers read it in one way, each into a psql of
+its own, since psql reads such a stream to its end. A stream that is cut off between two rows would pass for
+whole: it is the verification that tells.
 """
 
 # ruff: noqa: S608  # names and texts reach SQL through postgres.identifier and postgres.literal, or %I and %L
 
 from __future__ import annotations
 
+import shlex
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +34,15 @@ TABLE = "dolibarr-sandbox table"  # what a worker says of a table that is there
 _SCHEMA = ("--section=pre-data", "--section=post-data")
 # of one session; what builds an index takes it once, and its helpers share it
 _BUILDING = "-c maintenance_work_mem=128MB -c synchronous_commit=off"
+_UNHELPED = "-c max_parallel_maintenance_workers=0"  # several sessions build: helpers would only push them
+_LARGE = 8 * 2**20  # bytes of a table that is worth a psql of its own
+# variables of a worker's children: two statements about a table, and the shell text that runs them
+_CLEAR, _COPY, _TAKE = "DOLIBARR_SANDBOX_CLEAR", "DOLIBARR_SANDBOX_COPY", "DOLIBARR_SANDBOX_TAKE"
+# what every server of one major version sends and reads in the same bytes
+_BINARY = (
+    "bool,int2,int4,int8,float4,float8,numeric,text,varchar,bpchar,bytea,uuid,date,time,timetz,timestamp,"
+    "timestamptz,interval,json,jsonb"
+)
 
 
 class Parallel(Stream):
@@ -51,9 +65,10 @@ class Parallel(Stream):
         *,
         statistics: bool = False,
     ) -> None:
-        env = {**target.env, "PGOPTIONS": f"{target.env.get('PGOPTIONS', '')} {_BUILDING}".strip()}
-        super().__init__(engine, replace(target, env=env), role, check)
         self.jobs = engine.settings.refresh.jobs
+        options = (target.env.get("PGOPTIONS", ""), _BUILDING, _UNHELPED if self.jobs > 1 else "")
+        env = {**target.env, "PGOPTIONS": " ".join(filter(None, options))}
+        super().__init__(engine, replace(target, env=env), role, check)
         self.statistics = statistics
 
     @property
@@ -108,12 +123,12 @@ exit $code
         """All workers at once; the first that fails ends the others."""
         begin = f"{here(PATIENT)}{seeing()}{here(verify.SESSION)}"
         script = f"{{ {begin}{self._running()}printf '%s\\n' \"$items\"\n{self._waiting()}}}"
-        read = f"{script} | {{ {self.here(self.prod.psql())}\n}}"
+        read = f"{script} | {{ {self.here(self.prod.psql().with_env(**self._taking()))}\n}}"
         ours = literal(f"{APPLICATION}/{self.run}"), literal(self.target.database.name)
         others = "application_name = {} AND datname = {}".format(*ours)
         end = self.there(self.target.maintenance.psql(swap.end_sessions(others, 1.0)))
         return (
-            f"items=$(\n{self.asked(verify.SESSION + _items(self._key))}\n) || exit 1\n"
+            f"items=$(\n{self.asked(verify.SESSION + self._items())}\n) || exit 1\n"
             f"for worker in {' '.join(map(str, range(1, self.jobs + 1)))}; do\n(\n"
             f"{self.joined(('read', read), ('write', self._written()))}"
             f'[ -n "$failed" ] || exit 0\n{{ {end}}} >/dev/null 2>&1\nexit 1\n) &\n'
@@ -129,6 +144,18 @@ exit $code
     def _written(self, before: str = "", after: str = "") -> str:
         """Shell text: what flows into it, to the target, after some SQL and before what shell text writes."""
         return f"{{ {here(self._begin + before)}cat\n{after}}} | {{ {self.there(self.target.psql())}\n}} >&2"
+
+    def _items(self) -> str:
+        binary = self.check.exact and self.engine.databases_together
+        return _items(self._key, _LARGE if binary else None)
+
+    def _taking(self) -> dict[str, str]:
+        """What a worker's psql hands to the one that it starts for a large table."""
+        if not self.engine.databases_together:
+            return {}
+        role = [shlex.quote(as_role(self.role))] if self.role else []
+        words = (*role, "BEGIN", f'"${_CLEAR}"', f'"${_COPY}"', "COMMIT")
+        return {_TAKE: f"{self.target.statements(*words)} >&2"}
 
     @property
     def _key(self) -> int:
@@ -157,25 +184,42 @@ def _numbered(query: str) -> str:
     return f"printf '{query} \\\\gset\\n' \"$worker\"\n"
 
 
-def _items(key: int) -> str:
+def _items(key: int, large: int | None) -> str:
     """SQL: what a worker does for each table, largest first, as a script; those without a row come last.
 
     A table whose file is empty has no row that any snapshot sees.
+
+    Args:
+        key: the run's own class of advisory locks.
+        large: from how many bytes on a table travels in binary, if nothing in it stands against that;
+            None: none does.
     """
+    # names go through psql's own quotes and a shell's; the few that have more than this travel as text
+    plain = "concat(own, listed) !~ '[^[:alnum:]_., \"()]'"
+    wanted = f"columns IS NOT NULL AND same AND weight >= {large} AND {plain}"
     return f"""WITH tables AS (
   SELECT r.name, pg_relation_size(r.oid) AS size, pg_table_size(r.oid) AS weight,
-    format('%I.%I', nspname, relname) AS own, (
-      SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-       WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') AS columns
-    FROM ({RELATIONS}) r WHERE relkind = 'r'
+    format('%I.%I', nspname, relname) AS own, columns, same
+    FROM ({RELATIONS}) r, LATERAL (
+      SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS columns,
+        bool_and(typnamespace = 'pg_catalog'::regnamespace
+          AND typname = ANY (string_to_array('{_BINARY}', ','))) AS same
+        FROM pg_attribute a JOIN pg_type y ON y.oid = atttypid
+       WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') c
+   WHERE relkind = 'r'
 ), numbered AS (
-  SELECT row_number() OVER (ORDER BY weight DESC, name) AS number, own,
+  SELECT row_number() OVER (ORDER BY weight DESC, name) AS number, own, columns, same, weight,
     own || coalesce(' (' || columns || ')', '') AS listed, format('SELECT %L;', '{TABLE} ' || name) AS told
     FROM tables WHERE size > 0
 ), items AS (
-  SELECT number, format(E'SELECT %L;\nCOPY %s TO STDOUT;\nSELECT %L;',
-      format(E'BEGIN;\nTRUNCATE ONLY %s;\nCOPY %s FROM STDIN WITH (FREEZE);', own, listed),
-      listed, concat(E'\\\\.\nCOMMIT;\n', told)) AS act FROM numbered
+  SELECT number, CASE WHEN {wanted if large is not None else "false"}
+      THEN format(E'\\\\setenv {_CLEAR} ''TRUNCATE ONLY %s''\n'
+        '\\\\setenv {_COPY} ''COPY %s FROM STDIN WITH (FORMAT binary, FREEZE)''\n'
+        '\\\\copy %s TO PROGRAM ''eval "${_TAKE}"'' WITH (FORMAT binary)\n'
+        'SELECT %L;', own, listed, listed, told)
+      ELSE format(E'SELECT %L;\nCOPY %s TO STDOUT;\nSELECT %L;',
+        format(E'BEGIN;\nTRUNCATE ONLY %s;\nCOPY %s FROM STDIN WITH (FREEZE);', own, listed),
+        listed, concat(E'\\\\.\nCOMMIT;\n', told)) END AS act FROM numbered
   UNION ALL
   SELECT 0, format('SELECT %L;', string_agg(format('SELECT %L;', '{TABLE} ' || name), E'\n'))
     FROM tables WHERE size = 0 HAVING count(*) > 0

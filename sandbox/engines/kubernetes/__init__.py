@@ -104,7 +104,8 @@ class KubernetesEngine:
         return inside(self.container(side, what), text, run=self.run, passwords=passwords, stream=stream)
 
     @property
-    def _one_server(self) -> bool:
+    def databases_together(self) -> bool:
+        """Whether both databases are reached in one container."""
         prod, sandbox = self.settings.prod, self.settings.sandbox
         return self.container(prod, "database") == self.container(sandbox, "database")
 
@@ -114,11 +115,11 @@ class KubernetesEngine:
 
     def pipeline_command(self, text: str) -> str:
         """The text, in the container that holds both databases; here when they are in two."""
-        return self.database_command(self.settings.sandbox, text) if self._one_server else text
+        return self.database_command(self.settings.sandbox, text) if self.databases_together else text
 
     def inner_command(self, side: Side, text: str) -> str:
         """The same text when both databases are in one container, else in the side's own."""
-        return text if self._one_server else self._inside(side, "database", text, stream=True)
+        return text if self.databases_together else self._inside(side, "database", text, stream=True)
 
     def documents_command(self, side: Side, text: str) -> str:
         """The text, in the container of a side's documents; it has no standard input."""
