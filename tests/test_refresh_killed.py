@@ -20,7 +20,7 @@ from tests.worlds import PRODS, SCHEMA, World, context
 
 # enough that a kill 60 ms into the copy hits the copy
 LARGER = "INSERT INTO llx_societe (nom) SELECT repeat(md5(i::text), 4) FROM generate_series(1, 60000) i;"
-SWAP_COMMANDS = 10  # that change something; then it is done
+SWAP_COMMANDS = 9  # that change something; then it is done
 IN_PLACE_COMMANDS = 7
 
 

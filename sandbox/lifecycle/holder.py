@@ -9,6 +9,7 @@ shell holds the other end of it: the snapshot is given up with that shell, and n
 from __future__ import annotations
 
 from sandbox.engines import Engine
+from sandbox.lifecycle.progress import SNAPSHOT_TAKEN
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.shell import Command
 
@@ -44,6 +45,7 @@ exec 7>"$box/in" 8<"$box/out"
 rm -rf "$box"
 {{ {here(_HOLD)}}} >&7
 read -r {SNAPSHOT} <&8 || {{ wait; exit 1; }}
+echo '{SNAPSHOT_TAKEN}' >&2
 (
 exec 7>&- 8<&-
 {body})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TextIO, cast
 
@@ -50,6 +50,7 @@ class Silent:
         """Say nothing."""
 
 
+SNAPSHOT_TAKEN = "dolibarr-sandbox snapshot"  # a copy says so of prod's
 _TABLE = re.compile(r'processing data for table "(.*)"')
 _DONE = re.compile(r"^dolibarr-sandbox table (.*)$")
 _INDEX = re.compile(r"creating (?:INDEX|CONSTRAINT) ")
@@ -63,10 +64,14 @@ class Watcher:
         progress: whom to tell.
         tables: bytes by `schema.table`, as pg_restore names them.
         indexes: how many indexes there will be.
+        snapshot: what to call when prod's snapshot is taken.
     """
 
-    def __init__(self, progress: Progress, tables: Mapping[str, int], indexes: int) -> None:
+    def __init__(
+        self, progress: Progress, tables: Mapping[str, int], indexes: int, snapshot: Callable[[], object]
+    ) -> None:
         self._progress, self._sizes, self._indexes = progress, tables, indexes
+        self._snapshot = snapshot
         self._begun: dict[str, int] = {}
         self._indexes_done = 0
         self._rest = ""
@@ -87,7 +92,9 @@ class Watcher:
         return cast("TextIO", self)
 
     def _line(self, line: str) -> None:
-        if stage := _STAGE.match(line):
+        if line == SNAPSHOT_TAKEN:
+            self._snapshot()
+        elif stage := _STAGE.match(line):
             self._progress.stage(stage[1])
         elif done := _DONE.match(line):
             self._begun[done[1]] = self._sizes.get(done[1], 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sandbox.errors import Busy, Failed
@@ -11,7 +12,9 @@ from sandbox.lifecycle.arrival import Copied
 from sandbox.lifecycle.incremental import Incremental
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.postgres import Access, as_role, failure
-from sandbox.shell import change
+from sandbox.shell import change, require
+
+_DOCUMENTS = 9  # how a text ends whose part about documents failed
 
 
 class Swap(Work):
@@ -22,8 +25,7 @@ class Swap(Work):
         names, sandbox, server = self.plan.names, self.plan.sandbox, self.live.maintenance
         beside = self.live.named(names.next)
         claim = copying.claim(self.engine.run)
-        copied, why = self.arrived(beside, claim)
-        folders = self.copy_documents()
+        (copied, why), folders = self.both_arrived(beside, claim)
         self.begin("neutralize")
         # what nearly every table has already needs no company
         jobs = self.engine.settings.refresh.jobs if why else 1
@@ -37,11 +39,41 @@ class Swap(Work):
         self.swap_documents()
         self.turn("clean")
         self.progress.stage("clean")
-        self.sql(server, swap.drop(names.old), f"dropping {names.old}")
-        self.discard_documents()
+        self.clean()
         started = {"base": None if why else self.plan.base.checkpoint, "why_full": why}
         carried = None if why or self.dry else copied.told["carried"]
         return self.outcome(copied, told, unavailable_ms=away, documents=folders, carried=carried, **started)
+
+    def both_arrived(self, beside: Access, claim: str) -> tuple[tuple[Copied, str], dict[str, Any] | None]:
+        """The database beside the live one, and meanwhile the documents."""
+        with ThreadPoolExecutor(1) as meanwhile:
+            documents = None if self.dry else meanwhile.submit(self.later_documents)
+            try:
+                database = self.arrived(beside, claim)
+            except BaseException:
+                if self.snapshot.given_up():
+                    self.engine.end_processes(self.engine.run)  # whoever copies documents
+                raise
+            if self.plan.folders is not None:
+                self.begin("documents")
+            self.snapshot.taken()
+            return database, self.copy_documents() if documents is None else documents.result()
+
+    def later_documents(self) -> dict[str, Any] | None:
+        """The documents, once the snapshot is taken: what it tells of is among them then."""
+        return self.copy_documents() if self.snapshot.wait() else None
+
+    def clean(self) -> None:
+        """Remove the old database, and meanwhile the old documents."""
+        server, old = self.live.maintenance, self.plan.names.old
+        drop = self.engine.database_command(self.side, server.psql(swap.drop(old)).text())
+        discard = self.discarding_documents()
+        text = f"(\n{discard}) &\n(\n{drop})\ncode=$?\nwait $! || exit {_DOCUMENTS}\nexit $code\n"
+        result = change(self.runner, text if discard else drop)
+        if result.exited == _DOCUMENTS:
+            require(result, "removing the old documents")
+        if result.exited != 0:
+            raise failure(server, result, f"dropping {old}")
 
     def arrived(self, beside: Access, claim: str) -> tuple[Copied, str]:
         """Prod's content beside the live database, and why all of it was carried; empty: it was not."""
@@ -138,6 +170,8 @@ class InPlace(Work):
         carried = stream.Stream(self.engine, self.live, self.plan.role, self.check)
         text = carried.within(inplace.clear(self.plan.role), f"{grants.APPLY}{self.mute}")
         pause = self._pausing()
+        if self.plan.folders is not None:
+            self.begin("documents")
         folders = self.copy_documents()  # the long part that needs nobody stopped
         begun = time.monotonic()
         if pause:

@@ -5,6 +5,7 @@ A dry run goes through the same steps with a runner that prints them, and withou
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,28 @@ class Outcome:
     carried: dict[str, int] | None = None  # tables and rows that travelled
 
 
+class Snapshot:
+    """Whether prod's is taken, for whoever waits for it in another thread."""
+
+    def __init__(self) -> None:
+        self._decided, self._taken = threading.Event(), False
+
+    def taken(self) -> None:
+        """It is."""
+        self._taken = True
+        self._decided.set()
+
+    def given_up(self) -> bool:
+        """It is wanted no more; whether it was taken by then."""
+        self._decided.set()
+        return self._taken
+
+    def wait(self) -> bool:
+        """Wait until one of both; whether it is taken."""
+        self._decided.wait()
+        return self._taken
+
+
 class Work:
     """What both strategies share."""
 
@@ -57,6 +80,7 @@ class Work:
         self.side = engine.settings.sandbox
         self.live = engine.access(self.side)
         self.warnings = list(plan.warnings)
+        self.snapshot = Snapshot()
         self.mute = neutralize.script(engine.run, everything=engine.settings.refresh.neutralize)
 
     def do(self) -> Outcome:
@@ -116,7 +140,8 @@ class Work:
     def copy(self, carried: stream.Stream, text: str, wanted: Mapping[str, int]) -> Copied:
         """Run a copy, with its progress."""
         prod = self.plan.prod
-        result = carried.carry(self.runner, text, Watcher(self.progress, prod.tables, prod.indexes))
+        watcher = Watcher(self.progress, prod.tables, prod.indexes, self.snapshot.taken)
+        result = carried.carry(self.runner, text, watcher)
         if self.dry:
             return Copied(len(prod.tables), 0, 0, 0, 0, {})
         return carried.checked(result, wanted)
@@ -126,7 +151,6 @@ class Work:
         folders = self.plan.folders
         if folders is None:
             return None
-        self.begin("documents")
         layout = folders.sandbox.layout()
         for number in range(1 if self.dry else _PASSES):
             result = change(self.runner, self._carried(folders, again=number > 0))
@@ -177,10 +201,17 @@ class Work:
         if self.plan.folders is not None:
             self.shell(documents.finish(self.plan.folders.sandbox.layout()), "swapping the documents")
 
+    def discarding_documents(self) -> str:
+        """Shell text that removes the replaced ones; empty when there are none."""
+        if self.plan.folders is None:
+            return ""
+        text = documents.discard(self.plan.folders.sandbox.layout())
+        return self.engine.documents_command(self.side, text)
+
     def discard_documents(self) -> None:
         """Remove the replaced ones."""
-        if self.plan.folders is not None:
-            self.shell(documents.discard(self.plan.folders.sandbox.layout()), "removing the old documents")
+        if text := self.discarding_documents():
+            require(change(self.runner, text), "removing the old documents")
 
     def outcome(self, copied: Copied, told: Mapping[str, Any], **facts: Any) -> Outcome:
         """The report's facts."""
