@@ -14,7 +14,7 @@ from psycopg import sql
 
 from sandbox.lifecycle import checkpoint, checkpoints, diff, rewind
 from sandbox.lifecycle.diff import DiffReport
-from tests.worlds import REPOSITORY, World, context
+from tests.worlds import PAGES, REPOSITORY, World, context
 
 Rows = dict[str, dict[str, list[str]]]  # by table: the keys, or the rows themselves, by what happened
 
@@ -58,7 +58,7 @@ class Shelved(World):
             found += folders
         found += [path.name for path in self.folder.iterdir() if path.name.endswith(("__next", "__old"))]
         if self.state.exists():
-            found += [path.name for path in self.state.iterdir() if path.name != "last-refresh.json"]
+            found += [path.name for path in self.state.iterdir() if path.name not in PAGES]
         query = """SELECT application_name FROM pg_stat_activity
           WHERE application_name LIKE 'dolibarr-sandbox%%' AND starts_with(datname, %s)"""
         deadline = time.monotonic() + 5  # a session ends a little after its program

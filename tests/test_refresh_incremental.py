@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +50,7 @@ CHANGES = {
     "nothing": "SELECT 1",
     "one byte": "UPDATE llx_societe SET nom = 'Customer 7' WHERE nom = 'customer 7'",
     "new rows": "INSERT INTO llx_facture (ref, total_ttc, fk_soc)"
-    " SELECT 'N' || i, i, 1 FROM generate_series(1, 99) i",
+    " SELECT 'N' || i + max(rowid), i, 1 FROM llx_facture, generate_series(1, 99) i GROUP BY i",
     "a row that goes, with its lines": "DELETE FROM llx_facture WHERE rowid = 2",
     "a row that others refer to": "UPDATE llx_facture SET total_ttc = -1 WHERE rowid IN (3, 4)",
     "unique values exchanged": "UPDATE llx_facture SET ref = 'x' WHERE rowid = 10;"
@@ -60,7 +62,8 @@ CHANGES = {
     "an identity": "INSERT INTO llx_made (a) VALUES (7); UPDATE llx_made SET a = 0 WHERE id = 3",
     "a tree upside down": "UPDATE llx_tree SET above = NULL; UPDATE llx_tree SET above = 3 WHERE id = 2;"
     "UPDATE llx_tree SET above = 2 WHERE id = 1",
-    "a table that was empty": "INSERT INTO llx_empty SELECT generate_series(1, 30)",
+    "a table that was empty": "INSERT INTO llx_empty"
+    " SELECT i + coalesce((SELECT max(id) FROM llx_empty), 0) FROM generate_series(1, 30) i",
     "a table that is empty": "DELETE FROM llx_line",
     "names": 'UPDATE "Odd, ""n"" name" SET "c ""d"" e" = NULL WHERE "a, b" = 9',
     "a sign": "UPDATE llx_line SET qty = '-0' WHERE rowid = 5",
@@ -100,8 +103,15 @@ def incremental(report: RefreshReport) -> dict[str, int]:
     return report.carried
 
 
+@pytest.mark.parametrize("remembered", [True, False])
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_prod_changed_is_carried_exactly(shared: World, change: str) -> None:
+def test_what_prod_changed_is_carried_exactly(shared: World, change: str, remembered: bool) -> None:
+    """From a checkpoint whose content the last refresh remembers, and from one of which nothing is known."""
+    if remembered:
+        shared.refresh(db_only=True)
+        save(shared.settings(), context(), "baseline")
+    else:
+        page(shared).unlink()
     shared.rows(shared.prod, CHANGES[change])
     carried = incremental(shared.refresh(db_only=True))
     same(shared)
@@ -113,11 +123,96 @@ def test_what_prod_changed_is_carried_exactly(shared: World, change: str) -> Non
     assert shared.rows(shared.sandbox, words) == [("a line goes with its invoice",)]
 
 
-def test_only_rows_near_a_change_travel(world: World) -> None:
-    world.rows(world.prod, "UPDATE llx_facture SET total_ttc = 7 WHERE rowid = 700")
-    muted = incremental(world.refresh(db_only=True))
-    assert muted["tables"] == 3  # llx_const and llx_user are muted in the checkpoint
-    assert muted["rows"] <= 16 + 2 + 2
+def page(world: World) -> Path:
+    """Where the last refresh's content is remembered."""
+    return world.state / "content.json"
+
+
+def tell(world: World, **other: Any) -> None:
+    """Have something else remembered."""
+    told = json.loads(page(world).read_text())
+    page(world).write_text(json.dumps({**told, **other}))
+
+
+CHANGE = "UPDATE llx_facture SET total_ttc = 7 WHERE rowid = 700"
+MUTED = 2 + 2  # rows of llx_const and llx_user, which are muted in the checkpoint
+
+
+def test_only_the_row_that_changed_travels(world: World) -> None:
+    world.rows(world.prod, CHANGE)
+    assert incremental(world.refresh(db_only=True)) == {"tables": 3, "rows": 1 + MUTED}
+    same(world)
+
+
+def test_without_memory_the_neighbours_of_a_change_travel(world: World) -> None:
+    page(world).write_text("no JSON")
+    world.rows(world.prod, CHANGE)
+    assert incremental(world.refresh(db_only=True)) == {"tables": 3, "rows": 8 + MUTED}
+    same(world)
+
+
+def test_rows_that_prod_has_no_more_go_although_no_row_tells_of_them(world: World) -> None:
+    world.rows(world.prod, "DELETE FROM llx_facture WHERE rowid IN (3, 1003)")
+    world.rows(world.prod, CHANGE)
+    carried = incremental(world.refresh(db_only=True))
+    assert carried["rows"] == 6 + 7 + 8 + MUTED
+    same(world)
+
+
+@pytest.mark.parametrize(("horizon", "rows"), [(3, 2000), (2**31 - 1, 8), (2**40, 2000)])
+def test_a_wrong_guess_at_what_prod_wrote_is_found(world: World, horizon: int, rows: int) -> None:
+    """As after prod was restored or moved to another server: its transaction numbers say nothing."""
+    tell(world, horizon=horizon)
+    world.rows(world.prod, CHANGE)
+    assert incremental(world.refresh(db_only=True))["rows"] == rows + MUTED
+    same(world)
+
+
+@pytest.mark.parametrize("place", [1, 2, 3, 4, 5])
+def test_what_is_remembered_wrongly_is_read_again(world: World, place: int) -> None:
+    """Another table under that name, other columns, rows, versions, or another content."""
+    tables = json.loads(page(world).read_text())["tables"]
+    assert [one[0] for one in tables] == ["public.llx_facture"]
+    tables[0][place] += 1
+    tell(world, tables=tables)
+    world.rows(world.prod, CHANGE)
+    incremental(world.refresh(db_only=True))
+    same(world)
+
+
+def test_nothing_is_believed_of_another_refresh_or_of_long_ago(world: World) -> None:
+    tell(world, run="another")
+    world.rows(world.prod, CHANGE)
+    assert incremental(world.refresh(db_only=True))["rows"] == 8 + MUTED
+    save(world.settings(), context(), "baseline")
+    tell(world, xid=json.loads(page(world).read_text())["xid"] - 2**31)
+    world.rows(world.prod, CHANGE.replace("7 WHERE", "8 WHERE"))
+    assert (
+        incremental(world.refresh(db_only=True))["rows"] == 1 + MUTED
+    )  # prod's one bucket, and ours is read
+    same(world)
+
+
+def test_a_column_that_a_rehearsal_dropped_and_added_again_is_noticed(world: World) -> None:
+    """The row versions are the same, and read as they are now they hold something else."""
+    world.rows(world.prod, "CREATE TABLE llx_noted (rowid serial PRIMARY KEY, note integer)")
+    world.rows(world.prod, "INSERT INTO llx_noted (note) SELECT i FROM generate_series(1, 1500) i")
+    world.refresh(db_only=True)
+    save(world.settings(), context(), "baseline")
+    kept = f"{world.sandbox}__cp_baseline"
+    world.rows("postgres", f"ALTER DATABASE {kept} RESET default_transaction_read_only")
+    world.rows(kept, "ALTER TABLE llx_noted DROP note; ALTER TABLE llx_noted ADD note integer")
+    incremental(world.refresh(db_only=True))
+    same(world)
+
+
+def test_what_a_rehearsal_wrote_and_took_back_is_noticed(world: World) -> None:
+    """The same content in other versions: it is read, and nothing of it travels."""
+    kept = f"{world.sandbox}__cp_baseline"
+    world.rows("postgres", f"ALTER DATABASE {kept} RESET default_transaction_read_only")
+    world.rows(kept, "UPDATE llx_facture SET total_ttc = -total_ttc")
+    world.rows(kept, "UPDATE llx_facture SET total_ttc = -total_ttc")
+    assert incremental(world.refresh(db_only=True)) == {"tables": 2, "rows": MUTED}
     same(world)
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.config import merged
 from sandbox.errors import Failed
-from sandbox.lifecycle import checks
+from sandbox.lab.access import SANDBOX
+from sandbox.lifecycle import checks, parallel
 from tests.worlds import MUTED, PRODS, SCHEMA, World, context
 
 UNUSUAL = Path(__file__).with_name("odd.sql").read_text(encoding="utf-8")
@@ -48,6 +50,57 @@ def test_workers_copy_what_a_dump_copies(odd: World, dumped: list[str], jobs: in
     prod, sandbox = odd.content(odd.prod), odd.content(odd.sandbox)
     assert {name for name in {*prod, *sandbox} if prod.get(name) != sandbox.get(name)} == DUMPED
     assert odd.leftovers() == []
+
+
+@pytest.fixture
+def all_large(odd: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Every table is large enough to travel in binary, if what it is made of lets it."""
+    monkeypatch.setattr(parallel, "_LARGE", 0)
+    odd.overlay = {"refresh": {"jobs": 2}}
+    return odd
+
+
+def test_what_travels_in_binary_is_what_a_dump_copies(all_large: World, dumped: list[str]) -> None:
+    odd, told = all_large, all_large.folder / "binary"
+    odd.programs(psql=f"""printf '%s\n' "$*" | grep 'FORMAT binary' >>'{told}'; exec "$REAL" "$@" """)
+    odd.refresh(db_only=True)
+    assert schema(odd, odd.sandbox) == dumped
+    prod, sandbox = odd.content(odd.prod), odd.content(odd.sandbox)
+    assert {name for name in {*prod, *sandbox} if prod.get(name) != sandbox.get(name)} == DUMPED
+    travelled = set(re.findall(r"COPY public\.(\w+) .*FORMAT binary, FREEZE", told.read_text()))
+    assert {"llx_facture", "wide", "dropped", "made", "parts_1"} <= travelled
+    # other types, no columns at all, or names that are not for a shell
+    assert travelled & {"kinds", "nothing", "many_nothing", "all_made", "line"} == set()
+    assert odd.leftovers() == []
+
+
+@pytest.mark.parametrize("bytes_left", [0, 30, 3000])
+def test_a_binary_stream_that_is_cut_off_is_no_copy(all_large: World, bytes_left: int) -> None:
+    odd, before = all_large, all_large.dump(all_large.sandbox)
+    cut = f'head -c {bytes_left} | "$REAL" "$@"; cat >/dev/null'
+    odd.programs(psql=f"""case "$*" in *'llx_societe'*binary*) {cut} ;; *) exec "$REAL" "$@" ;; esac""")
+    with pytest.raises(Failed, match=r"the copy did not arrive|the copy is not what prod holds"):
+        odd.refresh(db_only=True, full=True)
+    assert odd.dump(odd.sandbox) == before
+    assert odd.leftovers() == []
+
+
+def test_what_travels_in_binary_belongs_to_the_sandboxs_owner(all_large: World) -> None:
+    odd, member = all_large, "binary_member"
+    odd.rows("postgres", f"CREATE ROLE {member} LOGIN SUPERUSER PASSWORD 'member'")
+    try:
+        odd.overlay = merged(odd.overlay, {"database": {"user": member}})
+        passwords = odd.folder / "pgpass"
+        lines = Path(odd.base["postgres"]["passwords"]).read_text(encoding="utf-8")
+        passwords.write_text(f"{lines}*:*:*:{member}:member\n", encoding="utf-8")
+        passwords.chmod(0o600)
+        odd.overlay = merged(odd.overlay, {"postgres": {"passwords": str(passwords)}})
+        odd.refresh(db_only=True, full=True)
+        owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+        assert odd.rows(odd.sandbox, owners) == [(SANDBOX,)]
+        assert odd.rows(odd.sandbox, "SELECT count(*) FROM wide") == [(3,)]
+    finally:
+        odd.rows("postgres", f"DROP ROLE {member}")
 
 
 def test_workers_need_no_more_than_a_plain_shell(odd: World, dumped: list[str]) -> None:

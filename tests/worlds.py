@@ -30,6 +30,7 @@ from sandbox.lifecycle.refresh import RefreshReport, refresh
 from sandbox.settings import Settings, load
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PAGES = {"last-refresh.json", "content.json"}  # what stays in the state folder when nothing goes on
 _NUMBERS = itertools.count(1)
 
 SCHEMA = """
@@ -188,7 +189,7 @@ class World:
         found += [p.name for p in self.folder.iterdir() if "__" in p.name]
         found += [p.name for p in self.documents.iterdir() if p.name.startswith(".dolibarr")]
         if self.state.exists():
-            found += [path.name for path in self.state.iterdir() if path.name != "last-refresh.json"]
+            found += [path.name for path in self.state.iterdir() if path.name not in PAGES]
         sessions = self.rows(
             "postgres",
             "SELECT application_name FROM pg_stat_activity"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import jsonfile
-from sandbox.engines.ledger import JOURNAL, LAST, Desk, Page, Taken
+from sandbox.engines.ledger import CONTENT, JOURNAL, LAST, Desk, Page, Taken
 from sandbox.shell import Runner
 
 LOCK = "lock"
@@ -48,7 +48,7 @@ class FileLedger:
     def remove(self, name: str) -> None:
         """Remove a page, and what a killed run left of writing any."""
         self._path(name).unlink(missing_ok=True)
-        for half in (JOURNAL, LAST):
+        for half in (JOURNAL, LAST, CONTENT):
             Path(f"{self._path(half)}.new").unlink(missing_ok=True)
 
     def guarded(self, runner: Runner) -> Runner:

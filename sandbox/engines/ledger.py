@@ -1,4 +1,4 @@
-"""Where a sandbox's lock and its pages are kept: the journal of what is in progress, the last refresh.
+"""Where a sandbox's lock and its pages are kept: what is in progress, the last refresh, and its content.
 
 A ledger knows nothing of what is written on a page. Only who holds it may write.
 """
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sandbox.shell import Runner
 
-JOURNAL, LAST = "journal", "last-refresh"
+JOURNAL, LAST, CONTENT = "journal", "last-refresh", "content"
 Page = dict[str, Any]
 
 

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.lifecycle import shelf
+from sandbox.lifecycle.remembered import Remembered
 from sandbox.postgres import literal
 
 # what CREATE DATABASE … TEMPLATE takes over from its source; the columns differ by version
@@ -22,6 +23,7 @@ class Base:
     database: str = ""
     oid: int = 0
     why: str = ""  # not incremental
+    known: Remembered = field(default_factory=Remembered.nothing)  # of this checkpoint
 
 
 def script(live: str) -> str:
@@ -34,7 +36,7 @@ def script(live: str) -> str:
 """
 
 
-def newest(live: str, told: Mapping[str, Any]) -> Base:
+def newest(live: str, told: Mapping[str, Any], known: Remembered | None) -> Base:
     """The newest checkpoint that a new live database can be cloned from.
 
     Which refresh it comes from does not matter: all that it holds is compared with prod.
@@ -42,11 +44,14 @@ def newest(live: str, told: Mapping[str, Any]) -> Base:
     Args:
         live: the live database's name.
         told: the script's output.
+        known: what is remembered of the last refresh's copy.
     """
     found = shelf.read(live, told).checkpoints
     for one in reversed(found):
         if one.database(live) in told["alike"]:
-            return Base(one.name, one.database(live), one.oid)
+            same = known is not None and known.run == one.refresh
+            ours = known if known is not None and same else Remembered.nothing()
+            return Base(one.name, one.database(live), one.oid, known=ours)
     return Base(
         None, why="no checkpoint has the live database's owner and locale" if found else "no checkpoint"
     )

@@ -3,6 +3,11 @@
 The rows of a table fall into buckets by primary key, some neighbours into each. Both sides count and hash
 every row into its bucket, by the hash that verifies a copy: whatever prod changed, however it did, its bucket
 tells. A table without a key is one bucket. Only rows of buckets that differ travel.
+
+A table of which a former refresh remembers content and row versions (`remembered`) is one bucket, too: the
+clone need not read it while it consists of these versions. If prod's content is another, prod sends what it
+wrote since. That is a guess, by transaction numbers; what came must make the clone's content prod's, else the
+table is looked at again in buckets.
 """
 
 # ruff: noqa: S608  # names reach SQL through %I and %L
@@ -10,6 +15,7 @@ tells. A table without a key is one bucket. Only rows of buckets that differ tra
 from __future__ import annotations
 
 from sandbox.lifecycle.content import row_hash
+from sandbox.lifecycle.remembered import SHAPE, Remembered, version_hash
 from sandbox.lifecycle.shape import RELATIONS
 
 STAGE = "dolibarr_sandbox_stage"  # a schema of the clone, gone before anybody sees it
@@ -20,11 +26,17 @@ _MOST, _FEW = 0.5, 10000  # of all rows, and how many nobody has to wait for
 _NUMBERS = "'int2'::regtype, 'int4'::regtype, 'int8'::regtype"
 
 
-def _tables(version: int) -> str:
-    """A query of the schema alone, so that both sides tell the same: how each table is compared."""
+def _tables(version: int, whole: str) -> str:
+    """A query of the schema alone, so that both sides tell the same: how each table is compared.
+
+    Args:
+        version: the older server's, such as 180003.
+        whole: SQL, an array of the names of those that are one bucket, if they have a key.
+    """
     return f"""SELECT row_number() OVER (ORDER BY name COLLATE "C") AS number, oid::bigint AS oid, name,
-    format('%I.%I', nspname, relname) AS own, {row_hash(version)} AS hash,
-    listed, of_t, of_s, coalesce(keyed, 'false') AS keyed, coalesce(bucket, '0::bigint') AS bucket
+    format('%I.%I', nspname, relname) AS own, {row_hash(version)} AS hash, listed, of_t, of_s,
+    coalesce(keyed, 'false') AS keyed, whole, coalesce(bucket, '0::bigint') AS bucket, {SHAPE} AS shape,
+    1 AS round
   FROM ({RELATIONS}) r, LATERAL (
     SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) AS listed,
       string_agg(format('t.%I', attname), ', ' ORDER BY attnum) AS of_t,
@@ -38,6 +50,8 @@ def _tables(version: int) -> str:
                     string_agg(format('t.%I', attname), ', ' ORDER BY place)) END AS bucket
       FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k (attnum, place) JOIN pg_attribute a USING (attnum)
      WHERE a.attrelid = r.oid AND i.indrelid = r.oid AND i.indisprimary HAVING count(*) > 0) p ON true
+  CROSS JOIN LATERAL (SELECT name = ANY ({whole}) AND keyed IS NOT NULL AND NOT EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0 AND attgenerated <> '') AS whole) w
  WHERE relkind = 'r'"""
 
 
@@ -46,28 +60,40 @@ def _digests(begin: str, end: str, tables: str) -> str:
 
     What is grouped is narrow: OFFSET 0 keeps the planner from sorting whole rows into buckets.
     """
-    select = (
-        "SELECT %s, bucket, count(*), sum(hash)"
-        " FROM (SELECT %s AS bucket, %s AS hash FROM ONLY %s t OFFSET 0) q GROUP BY bucket"
+    grouped = (
+        "SELECT %1$s, bucket, count(*), sum(hash)"
+        " FROM (SELECT %2$s AS bucket, %3$s AS hash FROM ONLY %4$s t OFFSET 0) q GROUP BY bucket"
     )
-    made = f"format('{begin}{select}{end}', number, bucket, hash, own)"
-    return f"SET work_mem = '64MB';\nSELECT {made} FROM ({tables}) r ORDER BY number \\gexec\n"
+    one = "SELECT %1$s, 0, count(*), sum(%3$s) FROM ONLY %4$s t HAVING count(*) > 0"
+    select = f"CASE WHEN whole THEN '{begin}{one}{end}' ELSE '{begin}{grouped}{end}' END"
+    return f"SELECT format({select}, number, bucket, hash, own) FROM ({tables}) r ORDER BY number"
 
 
-def ask(version: int) -> str:
+_MEMORY = "SET work_mem = '64MB';\n"
+
+
+def ask(version: int, known: Remembered) -> str:
     """A script for prod, in a transaction: all buckets, in COPY's text format.
 
     Args:
         version: the older server's, such as 180003: both must hash in one way.
+        known: what is remembered of a former copy.
     """
-    return _digests("COPY (", ") TO STDOUT", _tables(version))
+    return f"{_MEMORY}{_digests('COPY (', ') TO STDOUT', _tables(version, known.names))} \\gexec\n"
 
 
-def prepare(version: int) -> str:
+def horizon(known: Remembered) -> str:
+    """A script for prod, in a transaction: what the scripts of `COMPARE` ask prod about its rows' age."""
+    oldest = max(known.horizon % 2**32, 3)  # smaller ones have a meaning of their own
+    return f"SELECT age('{oldest}'::xid) AS horizon \\gset\n"
+
+
+def prepare(version: int, known: Remembered) -> str:
     """A script for the clone: refuse what buckets do not show, and make room.
 
     Args:
         version: see `ask`.
+        known: see `ask`.
     """
     buckets = "(number bigint, bucket bigint, rows bigint, hashes numeric)"
     return f"""DO $doubt$
@@ -83,34 +109,92 @@ BEGIN
   IF doubt IS NOT NULL THEN RAISE EXCEPTION '%', doubt; END IF;
 END $doubt$;
 CREATE SCHEMA {STAGE};
-CREATE UNLOGGED TABLE {STAGE}.tables {_ALONE} AS {_tables(version)};
+CREATE UNLOGGED TABLE {STAGE}.tables {_ALONE} AS {_tables(version, known.names)};
+CREATE UNLOGGED TABLE {STAGE}.known {_ALONE} AS {known.believed()};
 CREATE UNLOGGED TABLE {STAGE}.prods {buckets} {_ALONE};
 CREATE UNLOGGED TABLE {STAGE}.ours {buckets} {_ALONE};
+CREATE UNLOGGED TABLE {STAGE}.differing (number bigint, bucket bigint, rows bigint) {_ALONE};
+CREATE UNLOGGED TABLE {STAGE}.arrived (number bigint, rows bigint, more bigint, gone numeric, come numeric)
+  {_ALONE};
+"""
+
+
+def look(version: int) -> str:
+    """A script for the clone: its buckets. A table that is what is remembered of it is not read."""
+    versions = (
+        f"SELECT %s::bigint AS number, count(*) AS rows, sum({version_hash(version)}) AS versions"
+        " FROM ONLY %s t"
+    )
+    none = "SELECT 0::bigint AS number, 0::bigint AS rows, 0::numeric AS versions LIMIT 0"
+    return f"""SELECT coalesce(string_agg(format('{versions}', number, own), ' UNION ALL '), '{none}')
+    AS versions FROM {STAGE}.tables WHERE whole \\gset
+CREATE UNLOGGED TABLE {STAGE}.versions {_ALONE} AS :versions;
+INSERT INTO {STAGE}.ours SELECT number, 0, rows, content FROM {STAGE}.versions
+  JOIN {STAGE}.tables USING (number) JOIN {STAGE}.known USING (name, oid, shape, rows, versions);
+{_MEMORY}{_digests(_INTO_OURS, "", _UNKNOWN)} \\gexec
 """
 
 
 TAKE = f"COPY {STAGE}.prods FROM STDIN;\n"
-LOOK = _digests(f"INSERT INTO {STAGE}.ours ", "", f"SELECT * FROM {STAGE}.tables")
+_INTO_OURS = f"INSERT INTO {STAGE}.ours "
+_UNKNOWN = f"SELECT * FROM {STAGE}.tables WHERE number NOT IN (SELECT number FROM {STAGE}.ours)"
+LOOK_AGAIN = f"{_MEMORY}{_digests(_INTO_OURS, '', _UNKNOWN + ' AND round = 2')} \\gexec\n"
 
-# prints the script that has prod send the rows of the buckets that differ
-COMPARE = f"""ANALYZE {STAGE}.ours, {STAGE}.prods;
-CREATE UNLOGGED TABLE {STAGE}.differing {_ALONE} AS
+
+def compare(turn: int) -> str:
+    """A script for the clone: what differs; prints the script that has prod send the rows.
+
+    Args:
+        turn: 1, or 2 for the tables that `ARRIVED` could not settle.
+    """
+    return f"""ANALYZE {STAGE}.ours, {STAGE}.prods;
+INSERT INTO {STAGE}.differing
   SELECT number, bucket, p.rows FROM {STAGE}.ours o FULL JOIN {STAGE}.prods p USING (number, bucket)
-   WHERE (o.rows, o.hashes) IS DISTINCT FROM (p.rows, p.hashes);
+   WHERE (o.rows, o.hashes) IS DISTINCT FROM (p.rows, p.hashes)
+     AND number IN (SELECT number FROM {STAGE}.tables WHERE round = {turn});
 ANALYZE {STAGE}.differing;
-DO $most$
+{_enough(f"SELECT sum(rows) FROM {STAGE}.differing JOIN {STAGE}.tables USING (number) WHERE NOT whole")}
+SELECT format(E'SELECT %L;\nCOPY (SELECT %s FROM ONLY %s t WHERE %s) TO STDOUT;\nSELECT %L;',
+    format(E'CREATE UNLOGGED TABLE {STAGE}.rows_%s {_ALONE} AS SELECT %s FROM ONLY %s LIMIT 0;\n'
+      'COPY {STAGE}.rows_%s FROM STDIN;', number, listed, own, number),
+    listed, own,
+    CASE WHEN whole THEN 'age(t.xmin) <= :horizon' ELSE format('%s = ANY (%L)', bucket, buckets) END,
+    E'\\\\.\n')
+  FROM {STAGE}.tables JOIN (SELECT number, array_agg(bucket)::bigint[] AS buckets FROM {STAGE}.differing
+    GROUP BY number) d USING (number) WHERE round = {turn} ORDER BY number;
+"""
+
+
+def _enough(travelling: str) -> str:
+    """SQL: go on only while less than most of all rows travels."""
+    return f"""DO $most$
 DECLARE
-  travelling bigint := (SELECT sum(rows) FROM {STAGE}.differing);
+  travelling bigint := ({travelling});
   everything bigint := (SELECT sum(rows) FROM {STAGE}.prods);
 BEGIN
   IF travelling > {_FEW} AND travelling > {_MOST} * everything THEN
     RAISE EXCEPTION 'too much changed: % of % rows would travel', travelling, everything;
   END IF;
-END $most$;
-SELECT format(E'SELECT %L;\nCOPY (SELECT %s FROM ONLY %s t WHERE %s = ANY (%L)) TO STDOUT;\nSELECT %L;',
-    format(E'CREATE UNLOGGED TABLE {STAGE}.rows_%s {_ALONE} AS SELECT %s FROM ONLY %s LIMIT 0;\n'
-      'COPY {STAGE}.rows_%s FROM STDIN;', number, listed, own, number),
-    listed, own, bucket, buckets, E'\\\\.\n')
-  FROM {STAGE}.tables JOIN (SELECT number, array_agg(bucket)::bigint[] AS buckets FROM {STAGE}.differing
-    GROUP BY number) d USING (number) ORDER BY number;
+END $most$;"""
+
+
+# whether what prod wrote since makes each table's content prod's; prints the script that has prod tell the
+# buckets of those that it does not: rows are gone there, or the guess was wrong
+ARRIVED = f"""SET random_page_cost = 1.1;
+SELECT format('ANALYZE {STAGE}.rows_%1$s;
+  INSERT INTO {STAGE}.arrived SELECT %1$s, count(*), count(*) FILTER (WHERE t.ctid IS NULL),
+    coalesce(sum(CASE WHEN t.ctid IS NOT NULL THEN %2$s END), 0),
+    (SELECT coalesce(sum(%2$s), 0) FROM {STAGE}.rows_%1$s t)
+    FROM {STAGE}.rows_%1$s s LEFT JOIN ONLY %3$s t ON %4$s', number, hash, own, keyed)
+  FROM {STAGE}.tables WHERE whole AND number IN (SELECT number FROM {STAGE}.differing) \\gexec
+{_enough(f"SELECT sum(rows) FROM {STAGE}.arrived")}
+UPDATE {STAGE}.tables t SET whole = false, round = 2
+  FROM {STAGE}.arrived a LEFT JOIN {STAGE}.ours o USING (number) LEFT JOIN {STAGE}.prods p USING (number)
+ WHERE t.number = a.number
+   AND (coalesce(p.rows, 0), coalesce(p.hashes, 0)) <>
+       (coalesce(o.rows, 0) + more, coalesce(o.hashes, 0) - gone + come);
+SELECT format('DELETE FROM {STAGE}.%I b USING {STAGE}.tables t WHERE t.number = b.number AND round = 2', name)
+  FROM unnest(ARRAY['prods', 'ours', 'differing']) name \\gexec
+SELECT format('DROP TABLE {STAGE}.rows_%s', number) FROM {STAGE}.tables WHERE round = 2 \\gexec
+{_digests("COPY (", ") TO STDOUT;", f"SELECT * FROM {STAGE}.tables WHERE round = 2")};
 """

@@ -56,6 +56,15 @@ class Copy:
     busy: bool = True  # the source has users; only somebody who looks around has a session on a checkpoint
 
 
+def ways(run: str, order: Copy) -> tuple[list[str], str]:
+    """SQL to make the copy: by files that share blocks, where the server may know how, or by copying them.
+
+    Also SQL for a second session, to go with the last of them when sessions stay on the source.
+    """
+    makers = [_script(run, order, clone=clone) for clone in (True, False)]
+    return makers[order.version < _METHODS :], _keeper(run, order.oid)
+
+
 def copied(engine: Engine, runner: Runner, order: Copy) -> dict[str, Any]:
     """Make the copy; what the server told of it: `xid` and `epoch` from before, `oid` and `bytes`.
 

@@ -1,18 +1,24 @@
 """Bring a clone of a checkpoint up to one snapshot of prod: only the rows that differ travel.
 
 What differs is decided by content alone, of both sides and in full: see `buckets`. So it does not matter who
-changed what since, on either side, or what counters say of it. What was counted for that is at the same time
-the verification of every table that nobody had to touch; the others are read again.
+changed what since, on either side, or what counters say of it. All of prod is read for that, and of the
+clone what no former refresh remembers (`remembered`). What was counted is at the same time the verification
+of every table that nobody had to touch.
+
+The clone is made while prod counts, when prod's answer is short.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sandbox.lifecycle import buckets, merge, verify
+from sandbox.engines import Engine
+from sandbox.lifecycle import buckets, copying, merge, verify
 from sandbox.lifecycle.holder import held, here, seeing
 from sandbox.lifecycle.parallel import Parallel
+from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.stream import EXPECTING, STOP
+from sandbox.postgres import Access
 
 _HEAD = "^\\\\(un)?restrict |^-- Dumped (from|by) "  # of a dump: what two of the same schema do not share
 
@@ -25,18 +31,73 @@ class Incremental(Parallel):
         target: the clone; nobody uses it.
         role: who owns what is in it; empty when it is the role that connects.
         check: how the copy is verified.
+        order: how the clone is made.
+        known: what is remembered of the checkpoint that it is of.
     """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # one copy's world
+        self,
+        engine: Engine,
+        target: Access,
+        role: str,
+        check: verify.Verification,
+        order: copying.Copy,
+        known: Remembered,
+    ) -> None:
+        super().__init__(engine, target, role, check)
+        self.order, self.known = order, known
 
     @property
     def wanted(self) -> Mapping[str, int]:
         """How often each program of `beside` must say that it ended well."""
-        counted = {"count": 1, "note": 1, "look": 1}
-        return {"alike": 1, **counted, "read": 1, "write": 1, "take": 1, "set": 1, "verify": 1}
+        counted = {"create": 1, "alike": 1, "count": 1, "note": 1, "look": 1}
+        settled = {"again": 1} if self.known.tables else {}
+        return {**counted, "read": 1, "write": 1, **settled, "take": 1, "set": 1, "verify": 1}
 
     def beside(self) -> str:
-        """Shell text: bring the clone up to date, then verify it."""
-        steps = (self._positions(), self._alike(), self._counted(), self._rows(), self._sequences())
-        return held(self.engine, "".join(steps) + self._verified())
+        """Shell text: make the clone, bring it up to date, then verify it."""
+        counted = self._counted_meanwhile() if self.known.tables else self._counted()
+        again = self._again() if self.known.tables else ""
+        rows = self._changed(buckets.compare(1))
+        return held(
+            self.engine, f"{self._positions()}{counted}{rows}{again}{self._sequences()}{self._verified()}"
+        )
+
+    def _cloned(self) -> str:
+        """The clone, by the first way that works; what is said of the others' failures is left out."""
+        maker, (ways, keeper) = self.target.maintenance.psql, copying.ways(self.engine.run, self.order)
+        tried = "".join(f"{{ {self.there(maker(way))}\n}} 2>/dev/null || " for way in ways)
+        guarded = f"{{ {self.there(maker(keeper))}\n}} >/dev/null 2>&1 &\n{self.there(maker(ways[-1]))}"
+        prepared = self._writer(buckets.prepare(self.check.version, self.known))
+        return (
+            f"{{ {tried}{{ {guarded}\n}}\n}} >&2\n{self.ended('create')}{self._alike()}"
+            f"{{ {prepared}\n}} >&2 || exit 1\n"
+        )
+
+    def _looked(self) -> str:
+        look = self._writer(buckets.look(self.check.version))
+        return f"{{ {look}\n}} >&2\n{self.ended('look')}"
+
+    def _told(self) -> str:
+        """Prod's buckets."""
+        return self.asked(verify.SESSION + buckets.ask(self.check.version, self.known))
+
+    def _taken(self) -> str:
+        """What flows into it, as prod's buckets."""
+        return self._written(buckets.TAKE, "printf '\\\\.\\n'\n")
+
+    def _counted(self) -> str:
+        """Both sides count and hash their buckets at the same time."""
+        both = self.joined(("count", self._told()), ("note", self._taken()))
+        return f"{self._cloned()}( {self._looked()}) &\nlook=$!\n{both}wait $look || failed=look\n{STOP}"
+
+    def _counted_meanwhile(self) -> str:
+        """The same, while the clone is made: prod's answer waits in a variable, since most is one bucket."""
+        return (
+            f"(\n{self._cloned()}{self._looked()}) &\nlook=$!\ncounted=$(\n{self._told()}\n)\n"
+            f"{self.ended('count')}wait $look || exit 1\n"
+            f"printf '%s\\n' \"$counted\" | {self._taken()}\n{self.ended('note')}"
+        )
 
     def _alike(self) -> str:
         """Go on only when both schemas are dumped as the same text."""
@@ -55,26 +116,26 @@ exit 1
 }}
 {self.ended("alike")}"""
 
-    def _counted(self) -> str:
-        """Both sides count and hash their buckets at the same time."""
-        version = self.check.version
-        look = f"{{ {self._writer(buckets.LOOK)}\n}} >&2"
-        take = self._written(buckets.TAKE, "printf '\\\\.\\n'\n")
+    def _changed(self, compare: str) -> str:
+        """The rows of what differs."""
+        begin = f"{seeing()}{here(verify.SESSION + buckets.horizon(self.known))}"
+        read = f"{{ {begin}printf '%s\\n' \"$differing\"\n}} | {{ {self.here(self.prod.psql())}\n}}"
         return (
-            f"{{ {self._writer(buckets.prepare(version))}\n}} >&2 || exit 1\n"
-            f"( {look}\n{self.ended('look')}) &\nlook=$!\n"
-            f"{self.joined(('count', self.asked(verify.SESSION + buckets.ask(version))), ('note', take))}"
-            f"wait $look || failed=look\n{STOP}"
-        )
-
-    def _rows(self) -> str:
-        """The rows of the buckets that differ."""
-        script = f"{{ {seeing()}{here(verify.SESSION)}printf '%s\\n' \"$differing\"\n}}"
-        read = f"{script} | {{ {self.here(self.prod.psql())}\n}}"
-        return (
-            f"differing=$(\n{self._writer(buckets.COMPARE)}) || exit 1\n"
+            f"differing=$(\n{self._writer(compare)}) || exit 1\n"
             f"{self.joined(('read', read), ('write', self._written()))}{STOP}"
         )
+
+    def _again(self) -> str:
+        """The tables in buckets that are not settled by what prod wrote since."""
+        count = f"{{ {seeing()}{here(verify.SESSION)}printf '%s\\n' \"$asking\"\n}}"
+        told = f"{count} | {{ {self.here(self.prod.psql())}\n}}"
+        look = f"{{ {self._writer(buckets.LOOK_AGAIN)}\n}} >&2 || exit 1\n"
+        text = (
+            f'asking=$(\n{self._writer(buckets.ARRIVED)}) || exit 1\n[ -n "$asking" ] || exit 0\n'
+            f"{self.joined(('count', told), ('note', self._taken()))}{STOP}{look}"
+            f"{self._changed(buckets.compare(2))}"
+        )
+        return f"(\n{text}) 4>/dev/null\n{self.ended('again')}"
 
     def _compared(self) -> str:
         """SQL for the clone's session: merge the rows, read again what was touched, and compare.
@@ -83,7 +144,7 @@ exit 1
         """
         facts = f"{self.check.ask_facts()}COMMIT;\n"
         return (
-            f"{here(self._begin + merge.MERGE)}echo 'dolibarr-sandbox stage verify' >&2\n"
+            f"{here(self._begin + merge.merge(self.check.version))}echo 'dolibarr-sandbox stage verify' >&2\n"
             f"{self.answered(facts)}{here(self.check.look(merge.TOUCHED) + merge.OURS)}"
             f"{EXPECTING}{here(merge.PRODS + verify.COMPARE)}"
         )

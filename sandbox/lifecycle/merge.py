@@ -4,6 +4,10 @@ Rows that differ are deleted first and inserted then, so that no order of prod's
 key. Foreign keys are looked at when all is there. One that would do more than look, such as ON DELETE
 CASCADE, is dropped before and added again after; triggers are off meanwhile: prod's rows show already what
 they did.
+
+A table that is one bucket is not read again afterwards. Its content is what it was, less that of the rows
+that went, and with that of the rows that this transaction wrote, as they are read back; and its other row
+versions must be those that it had, less those that went.
 """
 
 # ruff: noqa: S608  # names reach SQL through %I and %L
@@ -11,10 +15,13 @@ they did.
 from __future__ import annotations
 
 from sandbox.lifecycle.buckets import STAGE
+from sandbox.lifecycle.remembered import version_hash
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED
 
-TOUCHED = "SELECT name FROM pg_temp.dolibarr_sandbox_changed"  # the tables whose rows must be read again
+# the tables whose rows must be read again
+TOUCHED = "SELECT name FROM pg_temp.dolibarr_sandbox_changed WHERE NOT whole"
 _UNDO = "INSERT INTO pg_temp.dolibarr_sandbox_undo (statement) "
+_FEW = 20  # of how many of a table's rows one is few enough to be looked up by its key
 _MANY = 0.5  # of a table's rows: when more travelled, the clone's statistics of it are out of date
 
 
@@ -25,9 +32,15 @@ def _each(select: str, source: str) -> str:
 
 _FOUND = f"""CREATE TEMP TABLE dolibarr_sandbox_changed AS
   SELECT t.*, d.rows, d.rows > {_MANY} * (
-      SELECT sum(p.rows) FROM {STAGE}.prods p WHERE p.number = t.number) AS many
-    FROM {STAGE}.tables t JOIN (SELECT number, coalesce(sum(rows), 0) AS rows FROM {STAGE}.differing
-      GROUP BY number) d USING (number);
+      SELECT sum(p.rows) FROM {STAGE}.prods p WHERE p.number = t.number) AS many,
+    whole AND d.rows * {_FEW} < (SELECT sum(p.rows) FROM {STAGE}.prods p WHERE p.number = t.number) AS few
+    FROM {STAGE}.tables t JOIN (SELECT number, CASE WHEN t.whole THEN max(a.rows) ELSE sum(d.rows) END AS rows
+      FROM {STAGE}.differing d JOIN {STAGE}.tables t USING (number) LEFT JOIN {STAGE}.arrived a USING (number)
+     GROUP BY number, t.whole) d USING (number);
+CREATE TEMP TABLE dolibarr_sandbox_gone (number bigint, rows bigint, hashes numeric, versions numeric);
+CREATE TEMP TABLE dolibarr_sandbox_after (
+  number bigint, rows bigint, hashes numeric, old numeric, new numeric);
+SELECT txid_current() % 4294967296 AS mine \\gset
 CREATE TEMP TABLE dolibarr_sandbox_undo (place serial, statement text);
 CREATE TEMP TABLE dolibarr_sandbox_keys AS
   SELECT conrelid::regclass::text AS own, conname, confdeltype = 'a' AS stays,
@@ -54,33 +67,82 @@ _LOOSEN = (
     )
     + _each("format('ALTER TABLE %s DISABLE TRIGGER %I', own, tgname)", _TRIGGERS)
 )
-# what is in a bucket of the clone's but not, byte for byte, among the rows that travelled
-_CLEAR = f"""format('DELETE FROM ONLY %s t
-  WHERE (%s) IN (SELECT bucket FROM {STAGE}.differing WHERE number = %s) AND NOT EXISTS (
-    SELECT FROM {STAGE}.rows_%s s WHERE %s AND NOT record_image_ne(ROW(%s), ROW(%s)))',
-  own, bucket, number, number, keyed, of_t, of_s)"""
+# a few rows are looked up by key; else no estimate of the planner's may lead to that
+_JOIN = ", ".join(
+    f"format('SET LOCAL enable_{join} = %s', {which})"
+    for join, which in (("nestloop", "few"), ("hashjoin", "NOT few"), ("mergejoin", "NOT few"))
+)
+# what is in a bucket of the clone's but not, byte for byte, among the rows that travelled; of a table that is
+# one bucket only what travelled in another form, and what is known of these rows is kept
+_CLEAR = """CASE WHEN whole THEN
+  format('WITH gone AS (DELETE FROM ONLY %1$s t USING {stage}.rows_%2$s s
+      WHERE %3$s AND record_image_ne(ROW(%4$s), ROW(%5$s)) RETURNING %6$s AS hash, {version} AS version)
+    INSERT INTO pg_temp.dolibarr_sandbox_gone SELECT %2$s, count(*), sum(hash), sum(version) FROM gone',
+    own, number, keyed, of_t, of_s, hash)
+  ELSE format('DELETE FROM ONLY %1$s t
+  WHERE (%2$s) IN (SELECT bucket FROM {stage}.differing WHERE number = %3$s) AND NOT EXISTS (
+    SELECT FROM {stage}.rows_%3$s s WHERE %4$s AND NOT record_image_ne(ROW(%5$s), ROW(%6$s)))',
+  own, bucket, number, keyed, of_t, of_s) END"""
 _FILL = f"""format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM {STAGE}.rows_%s s
   WHERE NOT EXISTS (SELECT FROM ONLY %s t WHERE %s)', own, listed, listed, number, own, keyed)"""
+_READ_BACK = """format('INSERT INTO pg_temp.dolibarr_sandbox_after
+  SELECT %1$s, count(*), sum(CASE WHEN t.xmin = %2$L::xid THEN %3$s END),
+    sum(CASE WHEN t.xmin <> %2$L::xid THEN {version} END),
+    sum(CASE WHEN t.xmin = %2$L::xid THEN {version} END) FROM ONLY %4$s t',
+  number, :'mine', hash, own)"""
 _ROWS = "pg_temp.dolibarr_sandbox_changed ORDER BY number"
 _KEEP = f"""CREATE TEMP TABLE dolibarr_sandbox_sums AS
-  SELECT t.name, p.rows, p.hashes, o.rows AS our_rows, o.hashes AS our_hashes FROM {STAGE}.tables t
+  SELECT t.name, p.rows, p.hashes, coalesce(a.rows, o.rows) AS our_rows,
+      CASE WHEN a.number IS NULL THEN o.hashes ELSE
+        coalesce(o.hashes, 0) - coalesce(g.hashes, 0) + coalesce(a.hashes, 0) END AS our_hashes
+    FROM {STAGE}.tables t
     LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes FROM {STAGE}.prods GROUP BY 1) p
       USING (number)
     LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes FROM {STAGE}.ours GROUP BY 1) o
-      USING (number);
+      USING (number)
+    LEFT JOIN pg_temp.dolibarr_sandbox_after a USING (number)
+    LEFT JOIN pg_temp.dolibarr_sandbox_gone g USING (number);
+DO $same$
+DECLARE other text;
+BEGIN
+  SELECT name INTO other FROM pg_temp.dolibarr_sandbox_after a JOIN {STAGE}.tables USING (number)
+    JOIN {STAGE}.versions v USING (number) LEFT JOIN pg_temp.dolibarr_sandbox_gone g USING (number)
+   WHERE coalesce(a.old, 0) + coalesce(g.versions, 0) <> coalesce(v.versions, 0) LIMIT 1;
+  IF other IS NOT NULL THEN RAISE EXCEPTION '% was written to meanwhile', other; END IF;
+END $same$;
+CREATE TEMP TABLE dolibarr_sandbox_versions AS
+  SELECT name,
+    CASE WHEN a.number IS NULL THEN v.versions ELSE coalesce(old, 0) + coalesce(new, 0) END AS versions
+    FROM {STAGE}.versions v
+    JOIN {STAGE}.tables t USING (number) LEFT JOIN pg_temp.dolibarr_sandbox_after a USING (number)
+   WHERE a.number IS NOT NULL OR name NOT IN (SELECT name FROM pg_temp.dolibarr_sandbox_changed);
 DROP SCHEMA {STAGE} CASCADE;
 COMMIT;
 SELECT json_build_object('carried', json_build_object('tables', count(*), 'rows', coalesce(sum(rows), 0)))
   FROM pg_temp.dolibarr_sandbox_changed;
 """
 
-MERGE = (
-    f"SET client_min_messages = warning;\nBEGIN;\n{_FOUND}"
-    f"SET LOCAL enable_nestloop = off;\n{_LOOSEN}SET CONSTRAINTS ALL DEFERRED;\n"
-    f"{_each(_CLEAR, _ROWS)}{_each(_FILL, _ROWS)}SET CONSTRAINTS ALL IMMEDIATE;\n"
-    f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}{_KEEP}"
-    + _each("format('ANALYZE %s', own)", "pg_temp.dolibarr_sandbox_changed WHERE many")
-)
+
+def merge(version: int) -> str:
+    """A script for the clone: give it the rows that travelled, and keep what was counted of its tables.
+
+    Args:
+        version: the older server's, such as 180003.
+    """
+    clear, read_back = (
+        text.format(stage=STAGE, version=version_hash(version)) for text in (_CLEAR, _READ_BACK)
+    )
+    whole = "pg_temp.dolibarr_sandbox_changed WHERE whole ORDER BY number"
+    return (
+        f"SET client_min_messages = warning;\nBEGIN;\n{_FOUND}"
+        f"{_LOOSEN}SET CONSTRAINTS ALL DEFERRED;\n"
+        f"{_each(f'{_JOIN}, {clear}', _ROWS)}{_each(f'{_JOIN}, {_FILL}', _ROWS)}"
+        "SET CONSTRAINTS ALL IMMEDIATE;\n"
+        f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}"
+        f"{_each(read_back, whole)}{_KEEP}"
+        + _each("format('ANALYZE %s', own)", "pg_temp.dolibarr_sandbox_changed WHERE many")
+    )
+
 
 # what was counted and hashed before: of prod for all, of the clone for tables that nobody wrote to since
 OURS = f"""INSERT INTO {ACTUAL} SELECT kind, name, value FROM pg_temp.dolibarr_sandbox_sums,

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sandbox.engines import Engine
-from sandbox.lifecycle import swap, verify
+from sandbox.lifecycle import remembered, swap, verify
 from sandbox.lifecycle.arrival import sentinel
 from sandbox.lifecycle.content import BATCH
 from sandbox.lifecycle.holder import PATIENT, held, here, seeing
@@ -83,6 +83,9 @@ class Parallel(Stream):
         steps = (self._positions(), self._schema(), self._rows(), self._sequences(), self._built())
         guessed = self._estimates() if self.statistics else ""
         return held(self.engine, "".join(steps) + self._verified() + guessed)
+
+    def _remembering(self) -> str:
+        return here(remembered.tell(self.check.version))
 
     def _schema(self) -> str:
         """The schema without its rows is kept in a variable: it is wanted twice."""

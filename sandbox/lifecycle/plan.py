@@ -18,6 +18,7 @@ from sandbox.lifecycle.observe import (
     observe_more,
     observe_prod,
 )
+from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.swap import Names
 from sandbox.postgres import APPLICATION
 from sandbox.settings import Side
@@ -51,7 +52,9 @@ class Plan:
         return "" if self.sandbox.owner == self.sandbox.user else self.sandbox.owner
 
 
-def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool = False) -> Plan:
+def look(
+    engine: Engine, runner: Runner, *, db_only: bool, full: bool = False, known: Remembered | None = None
+) -> Plan:
     """Read both sides and decide.
 
     Args:
@@ -59,6 +62,7 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool = False) -
         runner: what runs the commands.
         db_only: leave the documents alone.
         full: carry all of prod, whatever a checkpoint holds already.
+        known: what is remembered of the last refresh's copy.
 
     Raises:
         Refused: the sides are one database or one folder, or the wrong way round.
@@ -83,7 +87,7 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool = False) -
         words = (*words, f"prod's role {prod.user} could write; use a SELECT-only one")
     names, strategy = Names(live, live + NEXT, live + OLD), settings.refresh.strategy
     whole = "as asked" if full else _whole(strategy, prod)
-    start = base.Base(None, why=whole) if whole else base.newest(live, told)
+    start = base.Base(None, why=whole) if whole else base.newest(live, told, known)
     return Plan(strategy, names, prod, sandbox, folders, start, statistics, words)
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.engines import Engine, engine_for, ledger_for
+from sandbox.engines.ledger import CONTENT
 from sandbox.lifecycle import checks, journal, plan, recover, script
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
+from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.strategies import InPlace, Swap
 from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.lifecycle.work import Outcome, Work
@@ -93,7 +95,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
             outcome = _done(engine, runner, book, db_only=db_only, full=full, progress=progress)
             report = _report(run, settings.refresh.strategy, outcome, time.monotonic() - begun, before.told)
         try:
-            _record(settings, book, report)
+            _record(settings, book, report, outcome)
         finally:
             book.clear()  # it is done, whether or not that could be written down
         return report
@@ -104,14 +106,23 @@ def _done(  # noqa: PLR0913
 ) -> Outcome:
     already = "the new sandbox was in place by then, and was made whole"
     with undone_on_failure(engine, runner, book, already) as interrupt:
-        seen = _look(engine, runner, db_only=db_only, full=full, progress=progress)
+        known = Remembered.read(book.desk.read(CONTENT))
+        seen = _look(engine, runner, db_only=db_only, full=full, known=known, progress=progress)
         interrupt.check()
         return _work(engine, runner, seen, book, progress, interrupt).do()
 
 
-def _look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, progress: Progress) -> plan.Plan:
+def _look(  # noqa: PLR0913
+    engine: Engine,
+    runner: Runner,
+    *,
+    db_only: bool,
+    full: bool,
+    known: Remembered | None,
+    progress: Progress,
+) -> plan.Plan:
     progress.stage("look")
-    seen = plan.look(engine, runner, db_only=db_only, full=full)
+    seen = plan.look(engine, runner, db_only=db_only, full=full, known=known)
     for warning in seen.warnings:
         progress.note(warning)
     return seen
@@ -140,7 +151,8 @@ def _rehearsed(  # noqa: PLR0913
         script.show(settings, runner, db_only=db_only)
         return _report(run, "script", Outcome(why_full="your own script"), 0.0, dry=True)
     engine = engine_for(settings, run, runner)
-    seen = _look(engine, runner, db_only=db_only, full=full, progress=progress)
+    known = Remembered.read(ledger.read(CONTENT))
+    seen = _look(engine, runner, db_only=db_only, full=full, known=known, progress=progress)
     work = _work(engine, runner, seen, None, progress, Interrupt())
     return _report(run, settings.refresh.strategy, work.do(), 0.0, dry=True)
 
@@ -175,8 +187,10 @@ def _report(  # noqa: PLR0913
     )
 
 
-def _record(settings: Settings, book: journal.Book, report: RefreshReport) -> None:
+def _record(settings: Settings, book: journal.Book, report: RefreshReport, outcome: Outcome) -> None:
     database = settings.prod.database
+    if outcome.remembered is not None:
+        book.desk.write(CONTENT, outcome.remembered.page())
     book.record(
         {
             "run": report.run,

@@ -106,14 +106,16 @@ class Swap(Work):
             busy=False,
         )
         self.begin("create")
-        try:
-            copying.copied(self.engine, self.runner, order)
-        except Busy:
-            self.forget_all()
-            raise
         self.begin("copy")
-        carried = Incremental(self.engine, beside, self.plan.role, self.check)
-        return self.copy(carried, carried.beside(), carried.wanted)
+        role, check = self.plan.role, self.check
+        carried = Incremental(self.engine, beside, role, check, order, base.known)
+        try:
+            return self.copy(carried, carried.beside(), carried.wanted)
+        except Failed as error:
+            if swap.EXISTS in error.what:
+                self.forget_all()
+                raise Busy(f"another run just began: {names.next} exists") from None
+            raise
 
     def carrier(self, beside: Access) -> stream.Stream:
         """Several workers; one dump for a prod that has what only a dump carries."""

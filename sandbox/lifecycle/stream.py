@@ -129,7 +129,12 @@ class Stream:
     def _verified(self) -> str:
         """Compare the copy with prod's facts, in a session of its own; goes on only when they are alike."""
         session = self.there(self.target.psql())
-        return f"{{ {self._compared()}}} | {{ {session}\n}} >&4\n{self.ended('verify')}"
+        script = f"{self._compared()}{self._remembering()}"
+        return f"{{ {script}}} | {{ {session}\n}} >&4\n{self.ended('verify')}"
+
+    def _remembering(self) -> str:
+        """SQL for the same session: tell what the next refresh may know of this copy."""
+        return ""
 
     def _compared(self) -> str:
         """SQL for the target's session: its own facts, prod's as a COPY, and the comparison.

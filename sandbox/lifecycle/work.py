@@ -18,6 +18,7 @@ from sandbox.lifecycle.arrival import Copied
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.plan import Folders, Plan
 from sandbox.lifecycle.progress import Progress, Watcher
+from sandbox.lifecycle.remembered import Remembered
 from sandbox.postgres import Access, failure, together
 from sandbox.shell import Runner, change, is_dry, observe, require
 
@@ -38,6 +39,7 @@ class Outcome:
     base: str | None = None  # the checkpoint that it started from; None: all of prod was carried
     why_full: str = ""
     carried: dict[str, int] | None = None  # tables and rows that travelled
+    remembered: Remembered | None = None  # of the copy, for the next refresh
 
 
 class Snapshot:
@@ -215,7 +217,9 @@ class Work:
 
     def outcome(self, copied: Copied, told: Mapping[str, Any], **facts: Any) -> Outcome:
         """The report's facts."""
+        remembered = copied.told.get("remembered")
         return Outcome(
+            remembered=Remembered.told(self.engine.run, remembered) if remembered else None,
             tables=copied.tables,
             rows=copied.rows,
             bytes=told.get("bytes", 0),
