@@ -96,7 +96,7 @@ class Incremental(Parallel):
         return (
             f"(\n{self._cloned()}{self._looked()}) &\nlook=$!\ncounted=$(\n{self._told()}\n)\n"
             f"{self.ended('count')}wait $look || exit 1\n"
-            f"printf '%s\\n' \"$counted\" | {self._taken()}\n{self.ended('note')}"
+            f'{{ [ -z "$counted" ] || printf \'%s\\n\' "$counted"\n}} | {self._taken()}\n{self.ended("note")}'
         )
 
     def _alike(self) -> str:

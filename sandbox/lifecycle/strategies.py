@@ -105,7 +105,6 @@ class Swap(Work):
             comment=claim,
             busy=False,
         )
-        self.begin("create")
         self.begin("copy")
         role, check = self.plan.role, self.check
         carried = Incremental(self.engine, beside, role, check, order, base.known)

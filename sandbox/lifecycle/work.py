@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox import documents, sync
@@ -100,8 +100,9 @@ class Work:
         if self.book is None:
             return
         if self.book.page is None:
-            self.book.write(self.first_page(phase))
-        self.book.turn(phase, **changes)
+            self.book.write(replace(self.first_page(phase), **changes))
+        else:
+            self.book.turn(phase, **changes)
 
     def first_page(self, phase: str) -> journal.Journal:
         """What the journal says before anything is changed."""
