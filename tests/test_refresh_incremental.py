@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from sandbox.lab.access import READER, SANDBOX
 from sandbox.lifecycle import journal
 from sandbox.lifecycle.checkpoint import save
+from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.recover import recover
 from sandbox.lifecycle.refresh import RefreshReport
 from tests.worlds import PRODS, SCHEMA, World, context, same
@@ -251,6 +253,29 @@ def test_in_doubt_all_of_prod_is_carried_and_why_is_told(world: World, change: s
     report = world.refresh(db_only=True)
     assert (report.mode, report.base, report.carried) == ("full", None, None)
     assert why in report.why_full
+    same(world)
+    assert left(world) == []
+
+
+def test_documents_that_came_before_the_second_snapshot_are_there(world: World) -> None:
+    """All of prod is carried after all, under a later snapshot: documents were copied after the first."""
+    prod, kept = world.folder / "prod documents", Path(f"{world.documents}__next")
+
+    class Late(Silent):
+        def note(self, text: str) -> None:
+            if "all of prod is carried" in text:
+                until = time.monotonic() + 20
+                while not (kept / "prod only.pdf").exists() and time.monotonic() < until:
+                    time.sleep(0.05)
+                time.sleep(1)  # they are copied, and found the same
+                (prod / "late.pdf").write_text("late")
+
+    world.rows(world.prod, "ALTER TABLE llx_facture ADD note text")
+    report = world.refresh(progress=Late())
+    assert report.mode == "full"
+    assert world.files()["late.pdf"] == "late"
+    assert report.documents is not None
+    assert report.documents["files"] == 3
     same(world)
     assert left(world) == []
 

@@ -24,7 +24,7 @@ from sandbox.postgres import literal
 
 VERSIONS = "pg_temp.dolibarr_sandbox_versions"  # what is known of them already
 _SMALL = 1000  # rows; a smaller table is sooner read than remembered
-_MOST = 200  # tables; the largest: it travels in a command line
+_MOST = 40  # tables, the largest: what is known of them travels in a command line
 _FAR = 2**30  # transactions; twice as many, and an old version's number could come again
 _HASHES = 180000  # older servers have no hash of a transaction number
 

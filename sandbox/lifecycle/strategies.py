@@ -54,10 +54,14 @@ class Swap(Work):
                 if self.snapshot.given_up():
                     self.engine.end_processes(self.engine.run)  # whoever copies documents
                 raise
+            if not self.snapshot.count:
+                self.snapshot.taken()
             if self.plan.folders is not None:
                 self.begin("documents")
-            self.snapshot.taken()
-            return database, self.copy_documents() if documents is None else documents.result()
+            found = self.copy_documents() if documents is None else documents.result()
+            if self.snapshot.count > 1:  # the database is of a later one than the documents waited for
+                found = self.copy_documents(again=True)
+            return database, found
 
     def later_documents(self) -> dict[str, Any] | None:
         """The documents, once the snapshot is taken: what it tells of is among them then."""

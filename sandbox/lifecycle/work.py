@@ -43,25 +43,25 @@ class Outcome:
 
 
 class Snapshot:
-    """Whether prod's is taken, for whoever waits for it in another thread."""
+    """Whether prod's is taken, and how often, for whoever waits for it in another thread."""
 
     def __init__(self) -> None:
-        self._decided, self._taken = threading.Event(), False
+        self._decided, self.count = threading.Event(), 0
 
     def taken(self) -> None:
-        """It is."""
-        self._taken = True
+        """It is, or another is after it."""
+        self.count += 1
         self._decided.set()
 
     def given_up(self) -> bool:
         """It is wanted no more; whether it was taken by then."""
         self._decided.set()
-        return self._taken
+        return self.count > 0
 
     def wait(self) -> bool:
-        """Wait until one of both; whether it is taken."""
+        """Wait until it is decided; whether it is taken."""
         self._decided.wait()
-        return self._taken
+        return self.count > 0
 
 
 class Work:
@@ -149,14 +149,18 @@ class Work:
             return Copied(len(prod.tables), 0, 0, 0, 0, {})
         return carried.checked(result, wanted)
 
-    def copy_documents(self) -> dict[str, Any] | None:
-        """Copy prod's documents to where they will be swapped from, and prove that all are there."""
+    def copy_documents(self, *, again: bool = False) -> dict[str, Any] | None:
+        """Copy prod's documents to where they will be swapped from, and prove that all are there.
+
+        Args:
+            again: they were copied before, and that copy is brought up to date.
+        """
         folders = self.plan.folders
         if folders is None:
             return None
         layout = folders.sandbox.layout()
         for number in range(1 if self.dry else _PASSES):
-            result = change(self.runner, self._carried(folders, again=number > 0))
+            result = change(self.runner, self._carried(folders, again=again or number > 0))
             self.interrupt.check()
             found = self._same(folders, layout) if result.exited == 0 and not self.dry else None
             if found is not None:
