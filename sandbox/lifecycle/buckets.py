@@ -83,7 +83,7 @@ def ask(version: int, known: Remembered) -> str:
 
 
 def horizon(known: Remembered) -> str:
-    """A script for prod, in a transaction: what the scripts of `COMPARE` ask prod about its rows' age."""
+    """A script for prod, in a transaction: what the scripts of `compare` ask prod about its rows' age."""
     oldest = max(known.horizon % 2**32, 3)  # smaller ones have a meaning of their own
     return f"SELECT age('{oldest}'::xid) AS horizon \\gset\n"
 
