@@ -125,6 +125,13 @@ def test_what_prod_changed_is_carried_exactly(shared: World, change: str, rememb
     assert shared.rows(shared.sandbox, words) == [("a line goes with its invoice",)]
 
 
+def opened(world: World) -> str:
+    """The checkpoint's database, for somebody who writes to it."""
+    kept = f"{world.sandbox}__cp_baseline"
+    world.rows("postgres", f"ALTER DATABASE {kept} RESET default_transaction_read_only")
+    return kept
+
+
 def page(world: World) -> Path:
     """Where the last refresh's content is remembered."""
     return world.state / "content.json"
@@ -201,8 +208,7 @@ def test_a_column_that_a_rehearsal_dropped_and_added_again_is_noticed(world: Wor
     world.rows(world.prod, "INSERT INTO llx_noted (note) SELECT i FROM generate_series(1, 1500) i")
     world.refresh(db_only=True)
     save(world.settings(), context(), "baseline")
-    kept = f"{world.sandbox}__cp_baseline"
-    world.rows("postgres", f"ALTER DATABASE {kept} RESET default_transaction_read_only")
+    kept = opened(world)
     world.rows(kept, "ALTER TABLE llx_noted DROP note; ALTER TABLE llx_noted ADD note integer")
     incremental(world.refresh(db_only=True))
     same(world)
@@ -210,8 +216,7 @@ def test_a_column_that_a_rehearsal_dropped_and_added_again_is_noticed(world: Wor
 
 def test_what_a_rehearsal_wrote_and_took_back_is_noticed(world: World) -> None:
     """The same content in other versions: it is read, and nothing of it travels."""
-    kept = f"{world.sandbox}__cp_baseline"
-    world.rows("postgres", f"ALTER DATABASE {kept} RESET default_transaction_read_only")
+    kept = opened(world)
     world.rows(kept, "UPDATE llx_facture SET total_ttc = -total_ttc")
     world.rows(kept, "UPDATE llx_facture SET total_ttc = -total_ttc")
     assert incremental(world.refresh(db_only=True)) == {"tables": 2, "rows": MUTED}
@@ -220,8 +225,7 @@ def test_what_a_rehearsal_wrote_and_took_back_is_noticed(world: World) -> None:
 
 def test_what_the_checkpoint_has_beside_goes(world: World) -> None:
     """A rehearsal that was saved, and a byte that somebody planted."""
-    kept = f"{world.sandbox}__cp_baseline"
-    world.rows("postgres", f"ALTER DATABASE {kept} RESET default_transaction_read_only")
+    kept = opened(world)
     world.rows(kept, "UPDATE llx_societe SET nom = 'customeR 9' WHERE nom = 'customer 9'")
     world.rows(kept, "INSERT INTO llx_user (login, api_key) VALUES ('agent', 'its-key')")
     world.rows(kept, "DELETE FROM llx_facture WHERE rowid > 1500")

@@ -107,7 +107,6 @@ class Swap(Work):
             owner=sandbox.owner,
             version=sandbox.version,
             comment=claim,
-            busy=False,
         )
         self.begin("copy")
         role, check = self.plan.role, self.check
