@@ -14,8 +14,8 @@ table is looked at again in buckets.
 
 from __future__ import annotations
 
-from sandbox.lifecycle.content import row_hash
-from sandbox.lifecycle.remembered import SHAPE, Remembered, version_hash
+from sandbox.lifecycle.content import row_hash, version_hash
+from sandbox.lifecycle.remembered import SHAPE, Remembered
 from sandbox.lifecycle.shape import RELATIONS
 
 STAGE = "dolibarr_sandbox_stage"  # a schema of the clone, gone before anybody sees it
@@ -35,7 +35,7 @@ def _tables(version: int, whole: str) -> str:
     """
     return f"""SELECT row_number() OVER (ORDER BY name COLLATE "C") AS number, oid::bigint AS oid, name,
     format('%I.%I', nspname, relname) AS own, {row_hash(version)} AS hash, listed, of_t, of_s,
-    coalesce(keyed, 'false') AS keyed, whole, coalesce(bucket, '0::bigint') AS bucket, {SHAPE} AS shape,
+    coalesce(keyed, 'false') AS keyed, keys, whole, coalesce(bucket, '0::bigint') AS bucket, {SHAPE} AS shape,
     1 AS round
   FROM ({RELATIONS}) r, LATERAL (
     SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) AS listed,
@@ -44,6 +44,7 @@ def _tables(version: int, whole: str) -> str:
       FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') c
   LEFT JOIN LATERAL (
     SELECT string_agg(format('t.%1$I = s.%1$I', attname), ' AND ') AS keyed,
+      string_agg(format('%I', attname), ', ') AS keys,
       CASE WHEN count(*) = 1 AND bool_and(atttypid IN ({_NUMBERS}))
         THEN format('t.%I::bigint >> {_NEIGHBOURS}', min(attname))
         ELSE format('hashtextextended(ROW(%s)::text COLLATE "C", 0) & {_LAST}',
@@ -181,11 +182,11 @@ END $most$;"""
 # whether what prod wrote since makes each table's content prod's; prints the script that has prod tell the
 # buckets of those that it does not: rows are gone there, or the guess was wrong
 ARRIVED = f"""SET random_page_cost = 1.1;
-SELECT format('ANALYZE {STAGE}.rows_%1$s;
+SELECT format('ANALYZE {STAGE}.rows_%1$s (%5$s);
   INSERT INTO {STAGE}.arrived SELECT %1$s, count(*), count(*) FILTER (WHERE t.ctid IS NULL),
     coalesce(sum(CASE WHEN t.ctid IS NOT NULL THEN %2$s END), 0),
     (SELECT coalesce(sum(%2$s), 0) FROM {STAGE}.rows_%1$s t)
-    FROM {STAGE}.rows_%1$s s LEFT JOIN ONLY %3$s t ON %4$s', number, hash, own, keyed)
+    FROM {STAGE}.rows_%1$s s LEFT JOIN ONLY %3$s t ON %4$s', number, hash, own, keyed, keys)
   FROM {STAGE}.tables WHERE whole AND number IN (SELECT number FROM {STAGE}.differing) \\gexec
 {_enough(f"SELECT sum(rows) FROM {STAGE}.arrived")}
 UPDATE {STAGE}.tables t SET whole = false, round = 2

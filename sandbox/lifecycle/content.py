@@ -16,7 +16,8 @@ from sandbox.lifecycle.shape import RELATIONS
 
 # how many tables one statement reads: few enough for the planner, enough for a distant server
 BATCH = 40
-_BYTES = 180000  # older servers have no hash of bytes that SQL can call
+_BYTES = 180000  # older servers have no hash of bytes, or of a transaction number, that SQL can call
+VERSIONS = "versions"  # a kind of fact of one database's own: see `version_hash`
 
 # by type: the hash of a column %1$s with the seed %2$s; of the others, the value as bytes or as text
 _OWN = {
@@ -60,18 +61,31 @@ def row_hash(version: int) -> str:
       JOIN pg_type y ON y.oid = a.atttypid)"""
 
 
-def queries(version: int, columns: str, only: str = "") -> str:
+def version_hash(version: int) -> str:
+    """SQL: the hash of the version of a row `t`: where it is, and which transaction wrote it.
+
+    Args:
+        version: the older server's, such as 180003.
+    """
+    wrote = "hashxidextended(t.xmin, 0)" if version >= _BYTES else "t.xmin::text::bigint"
+    return f"hashtidextended(t.ctid, {wrote})"
+
+
+def queries(version: int, columns: str, only: str = "", *, versions: bool = False) -> str:
     """A query that makes queries: the rows and the content of all tables, each partition by itself.
 
     Args:
         version: the older server's, such as 180003: both must hash in one way.
         columns: what to select beside kind and name, such as `value`.
         only: a query of the names of those tables that are wanted; empty: all.
+        versions: the sum of the hashes of their rows' versions, too: no two databases share it.
     """
     wanted = f" AND name IN ({only})" if only else ""
+    summed = f", coalesce(sum({version_hash(version)}), 0) AS versions" if versions else ""
+    kinds = "(''rows'', n), (''content'', hashes)" + (f", (''{VERSIONS}'', versions)" if versions else "")
     select = (
-        f"SELECT kind, %L, {columns} FROM (SELECT count(*) AS n, coalesce(sum(%s), 0) AS hashes"
-        " FROM ONLY %I.%I t) s, LATERAL (VALUES (''rows'', n), (''content'', hashes)) v (kind, value)"
+        f"SELECT kind, %L, {columns} FROM (SELECT count(*) AS n, coalesce(sum(%s), 0) AS hashes{summed}"
+        f" FROM ONLY %I.%I t) s, LATERAL (VALUES {kinds}) v (kind, value)"
     )
     return f"""
 SELECT string_agg(format('{select}', name, hash, nspname, relname), ' UNION ALL ') AS text

@@ -80,7 +80,7 @@ class Incremental(Parallel):
 
     def _told(self) -> str:
         """Prod's buckets."""
-        return self.asked(verify.SESSION + buckets.ask(self.check.version, self.known))
+        return self.asked(self.check.session + buckets.ask(self.check.version, self.known))
 
     def _taken(self) -> str:
         """What flows into it, as prod's buckets."""
@@ -127,7 +127,7 @@ exit 1
 
     def _again(self) -> str:
         """The tables in buckets that are not settled by what prod wrote since."""
-        count = f"{{ {seeing()}{here(verify.SESSION)}printf '%s\\n' \"$asking\"\n}}"
+        count = f"{{ {seeing()}{here(self.check.session)}printf '%s\\n' \"$asking\"\n}}"
         told = f"{count} | {{ {self.here(self.prod.psql())}\n}}"
         look = f"{{ {self._writer(buckets.LOOK_AGAIN)}\n}} >&2 || exit 1\n"
         text = (

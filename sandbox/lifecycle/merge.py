@@ -6,8 +6,7 @@ CASCADE, is dropped before and added again after; triggers are off meanwhile: pr
 they did.
 
 A table that is one bucket is not read again afterwards. Its content is what it was, less that of the rows
-that went, and with that of the rows that this transaction wrote, as they are read back; and its other row
-versions must be those that it had, less those that went.
+that went, and with that of the rows that this transaction wrote, as they are read back.
 """
 
 # ruff: noqa: S608  # names reach SQL through %I and %L
@@ -15,7 +14,7 @@ versions must be those that it had, less those that went.
 from __future__ import annotations
 
 from sandbox.lifecycle.buckets import STAGE
-from sandbox.lifecycle.remembered import version_hash
+from sandbox.lifecycle.content import VERSIONS, version_hash
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED
 
 # the tables whose rows must be read again
@@ -38,8 +37,7 @@ _FOUND = f"""CREATE TEMP TABLE dolibarr_sandbox_changed AS
       FROM {STAGE}.differing d JOIN {STAGE}.tables t USING (number) LEFT JOIN {STAGE}.arrived a USING (number)
      GROUP BY number, t.whole) d USING (number);
 CREATE TEMP TABLE dolibarr_sandbox_gone (number bigint, rows bigint, hashes numeric, versions numeric);
-CREATE TEMP TABLE dolibarr_sandbox_after (
-  number bigint, rows bigint, hashes numeric, old numeric, new numeric);
+CREATE TEMP TABLE dolibarr_sandbox_come (number bigint, rows bigint, hashes numeric, versions numeric);
 SELECT txid_current() % 4294967296 AS mine \\gset
 CREATE TEMP TABLE dolibarr_sandbox_undo (place serial, statement text);
 CREATE TEMP TABLE dolibarr_sandbox_keys AS
@@ -85,37 +83,24 @@ _CLEAR = """CASE WHEN whole THEN
   own, bucket, number, keyed, of_t, of_s) END"""
 _FILL = f"""format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM {STAGE}.rows_%s s
   WHERE NOT EXISTS (SELECT FROM ONLY %s t WHERE %s)', own, listed, listed, number, own, keyed)"""
-_READ_BACK = """format('INSERT INTO pg_temp.dolibarr_sandbox_after
-  SELECT %1$s, count(*), sum(CASE WHEN t.xmin = %2$L::xid THEN %3$s END),
-    sum(CASE WHEN t.xmin <> %2$L::xid THEN {version} END),
-    sum(CASE WHEN t.xmin = %2$L::xid THEN {version} END) FROM ONLY %4$s t',
-  number, :'mine', hash, own)"""
+_READ_BACK = """format('INSERT INTO pg_temp.dolibarr_sandbox_come
+  SELECT %1$s, count(*), sum(%3$s), sum({version})
+    FROM ONLY %4$s t JOIN {stage}.rows_%1$s s ON %5$s WHERE t.xmin = %2$L::xid',
+  number, :'mine', hash, own, keyed)"""
 _ROWS = "pg_temp.dolibarr_sandbox_changed ORDER BY number"
 _KEEP = f"""CREATE TEMP TABLE dolibarr_sandbox_sums AS
-  SELECT t.name, p.rows, p.hashes, coalesce(a.rows, o.rows) AS our_rows,
-      CASE WHEN a.number IS NULL THEN o.hashes ELSE
-        coalesce(o.hashes, 0) - coalesce(g.hashes, 0) + coalesce(a.hashes, 0) END AS our_hashes
+  SELECT t.name, p.rows, p.hashes,
+      coalesce(o.rows, 0) - coalesce(g.rows, 0) + coalesce(c.rows, 0) AS our_rows,
+      coalesce(o.hashes, 0) - coalesce(g.hashes, 0) + coalesce(c.hashes, 0) AS our_hashes,
+      v.versions - coalesce(g.versions, 0) + coalesce(c.versions, 0) AS our_versions
     FROM {STAGE}.tables t
     LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes FROM {STAGE}.prods GROUP BY 1) p
       USING (number)
     LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes FROM {STAGE}.ours GROUP BY 1) o
       USING (number)
-    LEFT JOIN pg_temp.dolibarr_sandbox_after a USING (number)
-    LEFT JOIN pg_temp.dolibarr_sandbox_gone g USING (number);
-DO $same$
-DECLARE other text;
-BEGIN
-  SELECT name INTO other FROM pg_temp.dolibarr_sandbox_after a JOIN {STAGE}.tables USING (number)
-    JOIN {STAGE}.versions v USING (number) LEFT JOIN pg_temp.dolibarr_sandbox_gone g USING (number)
-   WHERE coalesce(a.old, 0) + coalesce(g.versions, 0) <> coalesce(v.versions, 0) LIMIT 1;
-  IF other IS NOT NULL THEN RAISE EXCEPTION '% was written to meanwhile', other; END IF;
-END $same$;
-CREATE TEMP TABLE dolibarr_sandbox_versions AS
-  SELECT name,
-    CASE WHEN a.number IS NULL THEN v.versions ELSE coalesce(old, 0) + coalesce(new, 0) END AS versions
-    FROM {STAGE}.versions v
-    JOIN {STAGE}.tables t USING (number) LEFT JOIN pg_temp.dolibarr_sandbox_after a USING (number)
-   WHERE a.number IS NOT NULL OR name NOT IN (SELECT name FROM pg_temp.dolibarr_sandbox_changed);
+    LEFT JOIN (SELECT number, coalesce(versions, 0) AS versions FROM {STAGE}.versions) v USING (number)
+    LEFT JOIN pg_temp.dolibarr_sandbox_gone g USING (number)
+    LEFT JOIN pg_temp.dolibarr_sandbox_come c USING (number);
 DROP SCHEMA {STAGE} CASCADE;
 COMMIT;
 SELECT json_build_object('carried', json_build_object('tables', count(*), 'rows', coalesce(sum(rows), 0)))
@@ -139,15 +124,16 @@ def merge(version: int) -> str:
         f"{_each(f'{_JOIN}, {clear}', _ROWS)}{_each(f'{_JOIN}, {_FILL}', _ROWS)}"
         "SET CONSTRAINTS ALL IMMEDIATE;\n"
         f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}"
-        f"{_each(read_back, whole)}{_KEEP}"
+        f"{_each(f'{_JOIN}, {read_back}', whole)}{_KEEP}"
         + _each("format('ANALYZE %s', own)", "pg_temp.dolibarr_sandbox_changed WHERE many")
     )
 
 
 # what was counted and hashed before: of prod for all, of the clone for tables that nobody wrote to since
 OURS = f"""INSERT INTO {ACTUAL} SELECT kind, name, value FROM pg_temp.dolibarr_sandbox_sums,
-  LATERAL (VALUES ('rows', coalesce(our_rows, 0)), ('content', coalesce(our_hashes, 0))) v (kind, value)
- WHERE name NOT IN ({TOUCHED});
+  LATERAL (VALUES ('rows', our_rows), ('content', our_hashes),
+    ('{VERSIONS}', our_versions)) v (kind, value)
+ WHERE name NOT IN ({TOUCHED}) AND value IS NOT NULL;
 """
 PRODS = f"""INSERT INTO {EXPECTED} SELECT kind, name, value, value FROM pg_temp.dolibarr_sandbox_sums,
   LATERAL (VALUES ('rows', coalesce(rows, 0)), ('content', coalesce(hashes, 0))) v (kind, value);

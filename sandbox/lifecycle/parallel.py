@@ -33,7 +33,7 @@ from sandbox.postgres import APPLICATION, Access, as_role, literal
 TABLE = "dolibarr-sandbox table"  # what a worker says of a table that is there
 _SCHEMA = ("--section=pre-data", "--section=post-data")
 # of one session; what builds an index takes it once, and its helpers share it
-_BUILDING = "-c maintenance_work_mem=128MB -c synchronous_commit=off"
+_BUILDING = "-c maintenance_work_mem=128MB -c synchronous_commit=off -c effective_io_concurrency=0"
 _UNHELPED = "-c max_parallel_maintenance_workers=0"  # several sessions build: helpers would only push them
 _LARGE = 8 * 2**20  # bytes of a table that is worth a psql of its own
 # variables of a worker's children: two statements about a table, and the shell text that runs them
@@ -142,7 +142,7 @@ exit $code
     @property
     def _begin(self) -> str:
         """What a session that writes begins with."""
-        return as_role(self.role) + verify.SESSION
+        return as_role(self.role) + self.check.session
 
     def _written(self, before: str = "", after: str = "") -> str:
         """Shell text: what flows into it, to the target, after some SQL and before what shell text writes."""

@@ -18,27 +18,20 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from sandbox.lifecycle import copying
+from sandbox.lifecycle.content import VERSIONS, version_hash
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED, HORIZON
 from sandbox.postgres import literal
 
-VERSIONS = "pg_temp.dolibarr_sandbox_versions"  # what is known of them already
 _SMALL = 1000  # rows; a smaller table is sooner read than remembered
 _MOST = 40  # tables, the largest: what is known of them travels in a command line
 _FAR = 2**30  # transactions; twice as many, and an old version's number could come again
-_HASHES = 180000  # older servers have no hash of a transaction number
 
 
 # what tells how a table `r` is read: a column that was dropped and added again is another one
 SHAPE = """(SELECT hashtextextended(string_agg(concat_ws(':', attnum, attname, atttypid, atttypmod,
     attcollation, attisdropped, attmissingval::text), ' ' ORDER BY attnum), 0)
   FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0)"""
-
-
-def version_hash(version: int) -> str:
-    """SQL: the hash of the version of a row `t`: where it is, and which transaction wrote it."""
-    wrote = "hashxidextended(t.xmin, 0)" if version >= _HASHES else "t.xmin::text::bigint"
-    return f"hashtidextended(t.ctid, {wrote})"
 
 
 @dataclass(frozen=True)
@@ -111,25 +104,28 @@ def tell(version: int) -> str:
     Args:
         version: the older server's, such as 180003.
     """
-    return f"""CREATE TEMP TABLE IF NOT EXISTS dolibarr_sandbox_versions (name text, versions numeric);
-DO $tell$
+    return f"""DO $tell$
 DECLARE query text;
 BEGIN
   SELECT string_agg(format('SELECT %L AS name, sum({version_hash(version)}) AS versions FROM ONLY %I.%I t',
       name, nspname, relname), ' UNION ALL ') INTO query
-    FROM (SELECT r.*, value FROM ({RELATIONS}) r JOIN {ACTUAL} USING (name)
-           WHERE relkind = 'r' AND kind = 'rows' AND value >= {_SMALL} ORDER BY value DESC LIMIT {_MOST}) l
-   WHERE name NOT IN (SELECT name FROM {VERSIONS});
+    FROM ({_LARGEST}) l JOIN ({RELATIONS}) r USING (name)
+   WHERE relkind = 'r' AND name NOT IN (SELECT name FROM {ACTUAL} WHERE kind = '{VERSIONS}');
   IF query IS NOT NULL THEN  -- an INSERT would not read in parallel
     EXECUTE 'CREATE TEMP TABLE dolibarr_sandbox_batch AS ' || query;
-    INSERT INTO {VERSIONS} SELECT * FROM pg_temp.dolibarr_sandbox_batch;
+    INSERT INTO {ACTUAL} SELECT '{VERSIONS}', * FROM pg_temp.dolibarr_sandbox_batch;
   END IF;
 END
 $tell$;
 SELECT json_build_object('remembered', json_build_object('xid', {copying.XID},
   'horizon', (SELECT min(low)::bigint FROM {EXPECTED} WHERE kind = '{HORIZON}'),
   'tables', coalesce(json_agg(
-    json_build_array(name, oid::bigint, {SHAPE}, n.value, versions, c.value)), '[]')))
-  FROM {VERSIONS} JOIN ({RELATIONS}) r USING (name) JOIN {ACTUAL} n USING (name) JOIN {ACTUAL} c USING (name)
- WHERE relkind = 'r' AND n.kind = 'rows' AND c.kind = 'content';
+    json_build_array(name, oid::bigint, {SHAPE}, l.value, v.value, c.value)), '[]')))
+  FROM ({_LARGEST}) l JOIN ({RELATIONS}) r USING (name)
+  JOIN {ACTUAL} v USING (name) JOIN {ACTUAL} c USING (name)
+ WHERE relkind = 'r' AND v.kind = '{VERSIONS}' AND c.kind = 'content';
 """
+
+
+_LARGEST = f"""SELECT name, value FROM {ACTUAL} WHERE kind = 'rows' AND value >= {_SMALL}
+  ORDER BY value DESC, name LIMIT {_MOST}"""

@@ -29,6 +29,8 @@ SET xmloption = 'content';
 SET lc_monetary = 'C';
 SET synchronize_seqscans = off;
 SET jit = off;
+-- whole tables are read: the kernel reads ahead, and a server's own workers for that only take its cores
+SET effective_io_concurrency = 0;
 """
 
 HORIZON = "horizon"  # a kind of fact of prod's that no copy shares: see `remembered`
@@ -69,15 +71,22 @@ class Verification:
     Args:
         version: the older server's, such as 180003.
         exact: both servers are of one major version, and write definitions in one way.
+        jobs: how many processes of a server may read a table at once, the session's own among them.
     """
 
     version: int
     exact: bool
+    jobs: int
 
     @classmethod
-    def between(cls, prod: int, sandbox: int) -> Verification:
-        """For two servers, by their versions."""
-        return cls(min(prod, sandbox), prod // 10000 == sandbox // 10000)
+    def between(cls, prod: int, sandbox: int, jobs: int) -> Verification:
+        """For two servers, by their versions, and by `refresh.jobs`."""
+        return cls(min(prod, sandbox), prod // 10000 == sandbox // 10000, jobs)
+
+    @property
+    def session(self) -> str:
+        """What a session begins with that reads whole tables."""
+        return f"{SESSION}SET max_parallel_workers_per_gather = {self.jobs - 1};\n"
 
     @property
     def facts(self) -> str:
@@ -92,7 +101,7 @@ class Verification:
         """The same, but for the tables' rows and content, which were asked before."""
         horizon = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
         facts = f"{self.facts} UNION ALL SELECT '{HORIZON}', 'all', {horizon}"
-        return f"{SESSION}COPY (SELECT kind, name, value, value FROM ({facts}) f) TO STDOUT;\n"
+        return f"{self.session}COPY (SELECT kind, name, value, value FROM ({facts}) f) TO STDOUT;\n"
 
     def look(self, only: str = "") -> str:
         """SQL for the copy: the same, into a table of the session's own; temporary ones live in pg_temp.
@@ -101,13 +110,14 @@ class Verification:
             only: a query of the names of those tables whose rows are to be read; empty: all.
         """
         actual = f"INSERT INTO {ACTUAL} "
-        return f"""{SESSION}
+        queries = content.queries(self.version, "value", only, versions=True)
+        return f"""{self.session}
 CREATE TEMP TABLE dolibarr_sandbox_actual (kind text, name text, value numeric);
 {actual}{self.facts};
 DO $look$
 DECLARE query text;
 BEGIN
-  FOR query IN {content.queries(self.version, "value", only)} UNION ALL {_positions(_POSITION)} LOOP
+  FOR query IN {queries} UNION ALL {_positions(_POSITION)} LOOP
     -- an INSERT would not read in parallel
     EXECUTE 'CREATE TEMP TABLE dolibarr_sandbox_batch (kind, name, value) AS ' || query;
     {actual}SELECT * FROM pg_temp.dolibarr_sandbox_batch;
@@ -125,9 +135,11 @@ BEGIN
   WITH expected AS (
     SELECT kind, name, min(low) AS low, max(high) AS high FROM {EXPECTED}
      WHERE kind <> '{HORIZON}' GROUP BY 1, 2
+  ), actual AS (
+    SELECT * FROM {ACTUAL} WHERE kind <> '{content.VERSIONS}'
   ), differences AS (
     SELECT kind, name, a.value IS NULL AS missing, e.low IS NULL AS more, a.value, e.low
-      FROM expected e FULL JOIN {ACTUAL} a USING (kind, name)
+      FROM expected e FULL JOIN actual a USING (kind, name)
      WHERE a.value IS NULL OR e.low IS NULL OR a.value NOT BETWEEN e.low AND e.high
   ), lines AS (
     SELECT kind, name, format('%s of %s is %s', kind, name, CASE

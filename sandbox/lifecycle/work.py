@@ -138,7 +138,8 @@ class Work:
     @property
     def check(self) -> verify.Verification:
         """How a copy is verified between these two servers."""
-        return verify.Verification.between(self.plan.prod.version, self.plan.sandbox.version)
+        prod, sandbox = self.plan.prod, self.plan.sandbox
+        return verify.Verification.between(prod.version, sandbox.version, self.engine.settings.refresh.jobs)
 
     def copy(self, carried: stream.Stream, text: str, wanted: Mapping[str, int]) -> Copied:
         """Run a copy, with its progress."""
