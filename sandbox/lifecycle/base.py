@@ -36,7 +36,7 @@ def script(live: str) -> str:
 """
 
 
-def newest(live: str, told: Mapping[str, Any], known: Remembered | None) -> Base:
+def newest(live: str, told: Mapping[str, Any], known: Remembered) -> Base:
     """The newest checkpoint that a new live database can be cloned from.
 
     Which refresh it comes from does not matter: all that it holds is compared with prod.
@@ -49,8 +49,7 @@ def newest(live: str, told: Mapping[str, Any], known: Remembered | None) -> Base
     found = shelf.read(live, told).checkpoints
     for one in reversed(found):
         if one.database(live) in told["alike"]:
-            same = known is not None and known.run == one.refresh
-            ours = known if known is not None and same else Remembered.nothing()
+            ours = known if known.run == one.refresh else Remembered.nothing()
             return Base(one.name, one.database(live), one.oid, known=ours)
     return Base(
         None, why="no checkpoint has the live database's owner and locale" if found else "no checkpoint"

@@ -113,21 +113,36 @@ def check_rights(settings: Settings, sandbox: Sandbox, name: str) -> None:
         )
 
 
-def check_programs(engine: Engine, runner: Runner, prod: Prod, sandbox: Sandbox) -> bool:
-    """Whether the programs and the sandbox's server can carry the planner's statistics.
+def programs(engine: Engine, runner: Runner) -> tuple[int, int]:
+    """The major versions of prod's pg_dump and of the sandbox's pg_restore.
 
     Raises:
-        UsageError: a program is missing, or of the wrong version.
+        UsageError: a program is missing.
     """
     version = program_version(engine, runner, engine.settings.prod, "pg_dump")
-    setting = f"{engine.settings.name}.postgres.programs"
+    program_version(engine, runner, engine.settings.sandbox, "psql")
+    return version, program_version(engine, runner, engine.settings.sandbox, "pg_restore")
+
+
+def check_programs(settings: Settings, versions: tuple[int, int], prod: Prod, sandbox: Sandbox) -> bool:
+    """Whether the programs and the sandbox's server can carry the planner's statistics.
+
+    Args:
+        settings: the sandbox's settings.
+        versions: see `programs`.
+        prod: what prod's database told.
+        sandbox: what the sandbox's told.
+
+    Raises:
+        UsageError: a program is of the wrong version.
+    """
+    version, restorer = versions
+    setting = f"{settings.name}.postgres.programs"
     if version < prod.version // 10000:
         raise UsageError(
             f"prod's server is PostgreSQL {prod.version // 10000}, but pg_dump is {version}",
             f"set {setting} to the folder of a newer one",
         )
-    program_version(engine, runner, engine.settings.sandbox, "psql")
-    restorer = program_version(engine, runner, engine.settings.sandbox, "pg_restore")
     if restorer >= _TIMEOUTS_KNOWN > sandbox.version // 10000:
         here, there = sandbox.version // 10000, prod.version // 10000
         raise UsageError(

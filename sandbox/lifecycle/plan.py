@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sandbox import documents, places
@@ -52,9 +53,7 @@ class Plan:
         return "" if self.sandbox.owner == self.sandbox.user else self.sandbox.owner
 
 
-def look(
-    engine: Engine, runner: Runner, *, db_only: bool, full: bool = False, known: Remembered | None = None
-) -> Plan:
+def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, known: Remembered) -> Plan:
     """Read both sides and decide.
 
     Args:
@@ -72,17 +71,20 @@ def look(
     """
     settings = engine.settings
     checks.refuse_mix_ups(settings, db_only=db_only)
-    prod = observe_prod(engine, runner)
-    checks.refuse_unsafe_prod(settings, prod)
     live = engine.access(settings.sandbox).database.name
-    sandbox, told = observe_more(engine, runner, base.script(live))
-    checks.refuse_same(settings, prod.identity, sandbox.identity)
-    checks.check_rights(settings, sandbox, live)
-    _check_alone(sandbox)
-    statistics = checks.check_programs(engine, runner, prod, sandbox)
-    folders, words = (
-        (None, ("documents: left as they are, as asked",)) if db_only else _folders(engine, runner)
-    )
+    with ThreadPoolExecutor() as pool:  # none of these needs another's answer
+        prods = pool.submit(observe_prod, engine, runner)
+        more = pool.submit(observe_more, engine, runner, base.script(live))
+        versions = pool.submit(checks.programs, engine, runner)
+        both = None if db_only else pool.submit(_folders, engine, runner)
+        prod = prods.result()
+        checks.refuse_unsafe_prod(settings, prod)
+        sandbox, told = more.result()
+        checks.refuse_same(settings, prod.identity, sandbox.identity)
+        checks.check_rights(settings, sandbox, live)
+        _check_alone(sandbox)
+        statistics = checks.check_programs(settings, versions.result(), prod, sandbox)
+        folders, words = both.result() if both else (None, ("documents: left as they are, as asked",))
     if prod.can_write:
         words = (*words, f"prod's role {prod.user} could write; use a SELECT-only one")
     names, strategy = Names(live, live + NEXT, live + OLD), settings.refresh.strategy
@@ -138,7 +140,11 @@ def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str,
     for side in (settings.prod, settings.sandbox):
         if side.documents is None:
             return None, (f"documents: skipped, {side.name} has no documents folder configured",)
-    prod, sandbox = (folder(engine, runner, side) for side in (settings.prod, settings.sandbox))
+    with ThreadPoolExecutor() as pool:
+        prods, ours = (
+            pool.submit(folder, engine, runner, side) for side in (settings.prod, settings.sandbox)
+        )
+        prod, sandbox = prods.result(), ours.result()
     if prod.identities[0] in sandbox.identities or sandbox.identities[0] in prod.identities:
         raise Refused(
             f"the documents folders are one, or one is inside the other: {prod.path} and {sandbox.path}",

@@ -118,7 +118,7 @@ def _look(  # noqa: PLR0913
     *,
     db_only: bool,
     full: bool,
-    known: Remembered | None,
+    known: Remembered,
     progress: Progress,
 ) -> plan.Plan:
     progress.stage("look")

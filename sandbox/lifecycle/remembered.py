@@ -66,12 +66,12 @@ class Remembered:
         return cls(run, told["xid"], told["horizon"], tuple(Table(*one) for one in told["tables"]))
 
     @classmethod
-    def read(cls, page: Mapping[str, Any] | None) -> Remembered | None:
-        """A ledger's page; None when there is none, or another version of this program wrote it."""
+    def read(cls, page: Mapping[str, Any] | None) -> Remembered:
+        """A ledger's page; nothing when there is none, or another version of this program wrote it."""
         try:
-            return None if page is None else cls.told(str(page["run"]), page)
+            return cls.nothing() if page is None else cls.told(str(page["run"]), page)
         except (KeyError, TypeError):
-            return None
+            return cls.nothing()
 
     def page(self) -> dict[str, Any]:
         """For a ledger."""
