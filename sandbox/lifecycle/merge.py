@@ -1,7 +1,8 @@
 """Give a clone the rows that travelled, in one transaction, whatever keys and triggers its tables have: SQL.
 
 Rows that differ are deleted first and inserted then, so that no order of prod's changes can violate a unique
-key. Foreign keys are looked at when all is there. One that would do more than look, such as ON DELETE
+key; rows of a table that is one bucket are updated where nothing changes that must be unique, which is less
+work. Foreign keys are looked at when all is there. One that would do more than look, such as ON DELETE
 CASCADE, is dropped before and added again after; triggers are off meanwhile: prod's rows show already what
 they did.
 
@@ -70,6 +71,12 @@ _JOIN = ", ".join(
     f"format('SET LOCAL enable_{join} = %s', {which})"
     for join, which in (("nestloop", "few"), ("hashjoin", "NOT few"), ("mergejoin", "NOT few"))
 )
+# rows that may be updated; what is known of those that were is kept
+_RENEW = """format('WITH gone AS (UPDATE ONLY %1$s u SET %7$s FROM {stage}.rows_%2$s s, ONLY %1$s t
+      WHERE %3$s AND u.ctid = t.ctid AND %8$s AND record_image_ne(ROW(%4$s), ROW(%5$s))
+      RETURNING %6$s AS hash, {version} AS version)
+    INSERT INTO pg_temp.dolibarr_sandbox_gone SELECT %2$s, count(*), sum(hash), sum(version) FROM gone',
+    own, number, keyed, of_t, of_s, hash, others, fixed)"""
 # what is in a bucket of the clone's but not, byte for byte, among the rows that travelled; of a table that is
 # one bucket only what travelled in another form, and what is known of these rows is kept
 _CLEAR = """CASE WHEN whole THEN
@@ -87,7 +94,11 @@ _READ_BACK = """format('INSERT INTO pg_temp.dolibarr_sandbox_come
   SELECT %1$s, count(*), sum(%3$s), sum({version})
     FROM ONLY %4$s t JOIN {stage}.rows_%1$s s ON %5$s WHERE t.xmin = %2$L::xid',
   number, :'mine', hash, own, keyed)"""
-_ROWS = "pg_temp.dolibarr_sandbox_changed ORDER BY number"
+_CHANGED, _REST = "pg_temp.dolibarr_sandbox_changed", "pg_temp.dolibarr_sandbox_rest ORDER BY number"
+# tables where an update was not all
+_LEFT = f"""CREATE TEMP TABLE dolibarr_sandbox_rest AS SELECT * FROM {_CHANGED} c WHERE NOT whole OR rows > (
+  SELECT coalesce(sum(rows), 0) FROM pg_temp.dolibarr_sandbox_gone g WHERE g.number = c.number);
+"""
 _KEEP = f"""CREATE TEMP TABLE dolibarr_sandbox_sums AS
   SELECT t.name, p.rows, p.hashes,
       coalesce(o.rows, 0) - coalesce(g.rows, 0) + coalesce(c.rows, 0) AS our_rows,
@@ -99,7 +110,8 @@ _KEEP = f"""CREATE TEMP TABLE dolibarr_sandbox_sums AS
     LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes FROM {STAGE}.ours GROUP BY 1) o
       USING (number)
     LEFT JOIN (SELECT number, coalesce(versions, 0) AS versions FROM {STAGE}.versions) v USING (number)
-    LEFT JOIN pg_temp.dolibarr_sandbox_gone g USING (number)
+    LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes, sum(versions) AS versions
+        FROM pg_temp.dolibarr_sandbox_gone GROUP BY 1) g USING (number)
     LEFT JOIN pg_temp.dolibarr_sandbox_come c USING (number);
 DROP SCHEMA {STAGE} CASCADE;
 COMMIT;
@@ -114,14 +126,16 @@ def merge(version: int) -> str:
     Args:
         version: the older server's, such as 180003.
     """
-    clear, read_back = (
-        text.format(stage=STAGE, version=version_hash(version)) for text in (_CLEAR, _READ_BACK)
+    renew, clear, read_back = (
+        text.format(stage=STAGE, version=version_hash(version)) for text in (_RENEW, _CLEAR, _READ_BACK)
     )
-    whole = "pg_temp.dolibarr_sandbox_changed WHERE whole ORDER BY number"
+    whole = f"{_CHANGED} WHERE whole ORDER BY number"
+    renewed = f"{_CHANGED} WHERE whole AND others IS NOT NULL ORDER BY number"
     return (
         f"SET client_min_messages = warning;\nBEGIN;\n{_FOUND}"
         f"{_LOOSEN}SET CONSTRAINTS ALL DEFERRED;\n"
-        f"{_each(f'{_JOIN}, {clear}', _ROWS)}{_each(f'{_JOIN}, {_FILL}', _ROWS)}"
+        f"{_each(f'{_JOIN}, {renew}', renewed)}{_LEFT}"
+        f"{_each(f'{_JOIN}, {clear}', _REST)}{_each(f'{_JOIN}, {_FILL}', _REST)}"
         "SET CONSTRAINTS ALL IMMEDIATE;\n"
         f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}"
         f"{_each(f'{_JOIN}, {read_back}', whole)}{_KEEP}"

@@ -23,7 +23,7 @@ from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED, HORIZON
 from sandbox.postgres import literal
 
-_SMALL = 1000  # rows; a smaller table is sooner read than remembered
+SMALL = 1000  # rows; a smaller table is sooner read than remembered
 _MOST = 40  # tables, the largest: what is known of them travels in a command line
 _FAR = 2**30  # transactions; twice as many, and an old version's number could come again
 
@@ -109,7 +109,7 @@ DECLARE query text;
 BEGIN
   SELECT string_agg(format('SELECT %L AS name, sum({version_hash(version)}) AS versions FROM ONLY %I.%I t',
       name, nspname, relname), ' UNION ALL ') INTO query
-    FROM ({_LARGEST}) l JOIN ({RELATIONS}) r USING (name)
+    FROM ({_largest()}) l JOIN ({RELATIONS}) r USING (name)
    WHERE relkind = 'r' AND name NOT IN (SELECT name FROM {ACTUAL} WHERE kind = '{VERSIONS}');
   IF query IS NOT NULL THEN  -- an INSERT would not read in parallel
     EXECUTE 'CREATE TEMP TABLE dolibarr_sandbox_batch AS ' || query;
@@ -121,11 +121,13 @@ SELECT json_build_object('remembered', json_build_object('xid', {copying.XID},
   'horizon', (SELECT min(low)::bigint FROM {EXPECTED} WHERE kind = '{HORIZON}'),
   'tables', coalesce(json_agg(
     json_build_array(name, oid::bigint, {SHAPE}, l.value, v.value, c.value)), '[]')))
-  FROM ({_LARGEST}) l JOIN ({RELATIONS}) r USING (name)
+  FROM ({_largest()}) l JOIN ({RELATIONS}) r USING (name)
   JOIN {ACTUAL} v USING (name) JOIN {ACTUAL} c USING (name)
  WHERE relkind = 'r' AND v.kind = '{VERSIONS}' AND c.kind = 'content';
 """
 
 
-_LARGEST = f"""SELECT name, value FROM {ACTUAL} WHERE kind = 'rows' AND value >= {_SMALL}
+def _largest() -> str:
+    """A query: the tables of the copy that are worth it, and their rows."""
+    return f"""SELECT name, value FROM {ACTUAL} WHERE kind = 'rows' AND value >= {SMALL}
   ORDER BY value DESC, name LIMIT {_MOST}"""
