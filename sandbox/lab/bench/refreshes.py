@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import time
@@ -72,6 +73,7 @@ class Refreshes:
         env = environment(self.ops)
         if way.before:
             subprocess.run(["sh", "-c", way.before], env=env, check=False, capture_output=True)
+        os.sync()  # what was written before would be charged to this way
         begun = time.monotonic()
         words = ["bash", "-o", "pipefail", "-c", way.script]
         process = subprocess.Popen(
