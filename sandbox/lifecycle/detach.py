@@ -71,10 +71,10 @@ def detach(  # noqa: PLR0913
     run, ledger = journal.new_run(), ledger_for(settings, runner)
     flags = ("--db-only",) * db_only + ("--full",) * full
     draft = jobs.draft(run, verb=_VERB, flags=flags)
+    _refuse_second(jobs)  # while nothing is held: a job that just begins would take us for another run
     if is_dry(runner):
         if journal.active(ledger):
             raise journal.busy(ledger)
-        _refuse_second(jobs)
         jobs.start(draft)
     else:
         with journal.held(ledger, run):  # of two at once, one starts its job and the other sees it
