@@ -18,8 +18,9 @@ from sandbox.lifecycle.buckets import STAGE
 from sandbox.lifecycle.content import VERSIONS, version_hash
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED
 
+_CHANGED, _REST = "pg_temp.dolibarr_sandbox_changed", "pg_temp.dolibarr_sandbox_rest ORDER BY number"
 # the tables whose rows must be read again
-TOUCHED = "SELECT name FROM pg_temp.dolibarr_sandbox_changed WHERE NOT whole"
+TOUCHED = f"SELECT name FROM {_CHANGED} WHERE NOT whole"
 _UNDO = "INSERT INTO pg_temp.dolibarr_sandbox_undo (statement) "
 _FEW = 20  # of how many of a table's rows one is few enough to be looked up by its key
 _MANY = 0.5  # of a table's rows: when more travelled, the clone's statistics of it are out of date
@@ -45,9 +46,9 @@ CREATE TEMP TABLE dolibarr_sandbox_keys AS
   SELECT conrelid::regclass::text AS own, conname, confdeltype = 'a' AS stays,
     obj_description(k.oid, 'pg_constraint') AS comment, pg_get_constraintdef(k.oid) AS definition
     FROM pg_constraint k WHERE contype = 'f' AND NOT (condeferrable AND confdeltype = 'a')
-     AND EXISTS (SELECT FROM pg_temp.dolibarr_sandbox_changed c WHERE c.oid IN (conrelid, confrelid));
+     AND EXISTS (SELECT FROM {_CHANGED} c WHERE c.oid IN (conrelid, confrelid));
 CREATE TEMP TABLE dolibarr_sandbox_triggers AS
-  SELECT own, tgname, tgenabled FROM pg_trigger JOIN pg_temp.dolibarr_sandbox_changed c ON c.oid = tgrelid
+  SELECT own, tgname, tgenabled FROM pg_trigger JOIN {_CHANGED} c ON c.oid = tgrelid
    WHERE NOT tgisinternal AND tgenabled <> 'D';
 """
 _KEYS, _TRIGGERS = "pg_temp.dolibarr_sandbox_keys", "pg_temp.dolibarr_sandbox_triggers"
@@ -71,22 +72,23 @@ _JOIN = ", ".join(
     f"format('SET LOCAL enable_{join} = %s', {which})"
     for join, which in (("nestloop", "few"), ("hashjoin", "NOT few"), ("mergejoin", "NOT few"))
 )
-# rows that may be updated; what is known of those that were is kept
-_RENEW = """format('WITH gone AS (UPDATE ONLY %1$s u SET %7$s FROM {stage}.rows_%2$s s, ONLY %1$s t
+# what is known of the rows that a statement took away is kept
+_GONE = """RETURNING %6$s AS hash, {version} AS version)
+    INSERT INTO pg_temp.dolibarr_sandbox_gone SELECT %2$s, count(*), sum(hash), sum(version) FROM gone"""
+# rows that may be updated
+_RENEW = f"""format('WITH gone AS (UPDATE ONLY %1$s u SET %7$s FROM {{stage}}.rows_%2$s s, ONLY %1$s t
       WHERE %3$s AND u.ctid = t.ctid AND %8$s AND record_image_ne(ROW(%4$s), ROW(%5$s))
-      RETURNING %6$s AS hash, {version} AS version)
-    INSERT INTO pg_temp.dolibarr_sandbox_gone SELECT %2$s, count(*), sum(hash), sum(version) FROM gone',
+      {_GONE}',
     own, number, keyed, of_t, of_s, hash, others, fixed)"""
 # what is in a bucket of the clone's but not, byte for byte, among the rows that travelled; of a table that is
-# one bucket only what travelled in another form, and what is known of these rows is kept
-_CLEAR = """CASE WHEN whole THEN
-  format('WITH gone AS (DELETE FROM ONLY %1$s t USING {stage}.rows_%2$s s
-      WHERE %3$s AND record_image_ne(ROW(%4$s), ROW(%5$s)) RETURNING %6$s AS hash, {version} AS version)
-    INSERT INTO pg_temp.dolibarr_sandbox_gone SELECT %2$s, count(*), sum(hash), sum(version) FROM gone',
+# one bucket only what travelled in another form
+_CLEAR = f"""CASE WHEN whole THEN
+  format('WITH gone AS (DELETE FROM ONLY %1$s t USING {{stage}}.rows_%2$s s
+      WHERE %3$s AND record_image_ne(ROW(%4$s), ROW(%5$s)) {_GONE}',
     own, number, keyed, of_t, of_s, hash)
   ELSE format('DELETE FROM ONLY %1$s t
-  WHERE (%2$s) IN (SELECT bucket FROM {stage}.differing WHERE number = %3$s) AND NOT EXISTS (
-    SELECT FROM {stage}.rows_%3$s s WHERE %4$s AND NOT record_image_ne(ROW(%5$s), ROW(%6$s)))',
+  WHERE (%2$s) IN (SELECT bucket FROM {{stage}}.differing WHERE number = %3$s) AND NOT EXISTS (
+    SELECT FROM {{stage}}.rows_%3$s s WHERE %4$s AND NOT record_image_ne(ROW(%5$s), ROW(%6$s)))',
   own, bucket, number, keyed, of_t, of_s) END"""
 _FILL = f"""format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM {STAGE}.rows_%s s
   WHERE NOT EXISTS (SELECT FROM ONLY %s t WHERE %s)', own, listed, listed, number, own, keyed)"""
@@ -94,7 +96,6 @@ _READ_BACK = """format('INSERT INTO pg_temp.dolibarr_sandbox_come
   SELECT %1$s, count(*), sum(%3$s), sum({version})
     FROM ONLY %4$s t JOIN {stage}.rows_%1$s s ON %5$s WHERE t.xmin = %2$L::xid',
   number, :'mine', hash, own, keyed)"""
-_CHANGED, _REST = "pg_temp.dolibarr_sandbox_changed", "pg_temp.dolibarr_sandbox_rest ORDER BY number"
 # tables where an update was not all
 _LEFT = f"""CREATE TEMP TABLE dolibarr_sandbox_rest AS SELECT * FROM {_CHANGED} c WHERE NOT whole OR rows > (
   SELECT coalesce(sum(rows), 0) FROM pg_temp.dolibarr_sandbox_gone g WHERE g.number = c.number);
@@ -116,7 +117,7 @@ _KEEP = f"""CREATE TEMP TABLE dolibarr_sandbox_sums AS
 DROP SCHEMA {STAGE} CASCADE;
 COMMIT;
 SELECT json_build_object('carried', json_build_object('tables', count(*), 'rows', coalesce(sum(rows), 0)))
-  FROM pg_temp.dolibarr_sandbox_changed;
+  FROM {_CHANGED};
 """
 
 
@@ -139,7 +140,7 @@ def merge(version: int) -> str:
         "SET CONSTRAINTS ALL IMMEDIATE;\n"
         f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}"
         f"{_each(f'{_JOIN}, {read_back}', whole)}{_KEEP}"
-        + _each("format('ANALYZE %s', own)", "pg_temp.dolibarr_sandbox_changed WHERE many")
+        + _each("format('ANALYZE %s', own)", f"{_CHANGED} WHERE many")
     )
 
 
