@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -255,7 +255,7 @@ class Client:
     """What a client that connects every 10 ms saw."""
 
     answered: int = 0
-    refused: int = 0
+    refused: list[str] = field(default_factory=list)  # what it was told
     longest: float = 0.0  # seconds from one answer to the next
 
 
@@ -272,8 +272,8 @@ def asking(world: Shelved) -> Iterator[Client]:
                 seen.answered += 1
                 seen.longest = max(seen.longest, time.monotonic() - last)
                 last = time.monotonic()
-            except psycopg.Error:
-                seen.refused += 1
+            except psycopg.Error as error:
+                seen.refused.append(str(error))
             time.sleep(0.01)
 
     client = threading.Thread(target=ask)
@@ -289,7 +289,11 @@ def test_the_sandbox_answers_during_a_rewind(shared: Shelved) -> None:
     with asking(shared) as client:
         reports = [shared.rewind() for _ in range(3)]
     assert client.answered > 20
-    assert client.refused <= 3  # each swap may cut off the one request that is being served
+    # a swap ends whoever is served, or comes before it has its lock; who waits for that is told so afterwards
+    renamed = [told for told in client.refused if "just been dropped or renamed" in told]
+    assert len(renamed) <= len(reports)
+    cut = ("terminating connection", "closed the connection unexpectedly", "reset by peer")
+    assert [told for told in client.refused if told not in renamed and not any(c in told for c in cut)] == []
     assert client.longest < 0.3 * 3  # 300 ms, on a machine that does other things as well
     assert all(report.unavailable_ms < 300 for report in reports)
 

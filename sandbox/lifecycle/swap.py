@@ -1,7 +1,7 @@
 """Make a database beside the live one and put it in its place: SQL for the maintenance database.
 
-Two renames in one transaction. A rename takes the lock that makes new connections wait, so a client that
-connects meanwhile is served by the new database and not refused.
+Two renames in one transaction. A rename takes the lock that makes new connections wait: a client that waits
+for it is told, when the swap is done, that its database was just renamed. The next one is served by the new.
 """
 # ruff: noqa: S608  # names and texts reach SQL through postgres.identifier and postgres.literal, or %I and %L
 
@@ -90,9 +90,9 @@ def rename(names: Names, run: str, comments: tuple[str, str | None]) -> str:
 SET application_name = {literal(_swapper(run))};
 SELECT extract(epoch FROM clock_timestamp()) AS began \\gset
 BEGIN;
-{end_sessions(f"datname = {literal(names.live)}", 0.3)}{_give_up(names.live)}
 COMMENT ON DATABASE {live} IS {literal(ours)};
 COMMENT ON DATABASE {following} IS {"NULL" if lives is None else literal(lives)};
+{end_sessions(f"datname = {literal(names.live)}", 0.3)}{_give_up(names.live)}
 ALTER DATABASE {live} RENAME TO {identifier(names.old)};
 ALTER DATABASE {following} RENAME TO {live};
 COMMIT;
