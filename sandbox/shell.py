@@ -68,6 +68,16 @@ def command(*argv: str, stdin: str | None = None, **env: str) -> Command:
     return Command(tuple(argv), env, stdin)
 
 
+def trace(run: str) -> str:
+    """How the names of a run's temporary files begin: whoever ends a killed run removes them by it."""
+    return f".dolibarr-sandbox-{run}."
+
+
+def temporary(run: str, *, folder: bool = False) -> str:
+    """A shell word: the path of a temporary file or folder of a run, which it makes, for its owner only."""
+    return f'$(mktemp {"-d " if folder else ""}"${{TMPDIR:-/tmp}}/{trace(run)}XXXXXX")'
+
+
 def observe(runner: Runner, text: str) -> Result:
     """Run something that only reads: also in a dry run. Never raises for a failed command.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from shlex import quote
 
 from sandbox.documents import HIDDEN, Look
+from sandbox.shell import temporary
 
 # no path of find's has two slashes in a row: what follows them is not of the path
 _LIST = r"""find . -mindepth 1 \( -type d -printf '%P//d %T@ %m\0' -o -type f -printf '%P//f %s %T@ %m\0' \
@@ -38,10 +39,15 @@ mkdir -m 700 -- {target} || exit 1
 """
 
 
-def staged(live: Look) -> str:
-    """Shell text that removes from the copy what is not listed, and prints what it lacks."""
+def staged(live: Look, run: str) -> str:
+    """Shell text that removes from the copy what is not listed, and prints what it lacks.
+
+    Args:
+        live: the live folder.
+        run: whose lists these are, should it be killed.
+    """
     target = quote(live.layout().next)
-    return f"""lists=$(mktemp -d) || exit 1
+    return f"""lists={temporary(run, folder=True)} || exit 1
 trap 'rm -rf "$lists"' EXIT
 {_SORT} >"$lists/all" || exit 1
 grep -qzxF '{_END}' "$lists/all" || {{ echo "prod's listing was cut off" >&2; exit 1; }}

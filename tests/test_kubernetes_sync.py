@@ -10,6 +10,8 @@ import pytest
 
 from sandbox import documents, sync
 
+RUN = "sync-test"
+
 
 def look(folder: Path) -> documents.Look:
     told = subprocess.run(["sh", "-c", documents.look(folder)], capture_output=True, text=True, check=True)
@@ -27,7 +29,7 @@ def carried(prod: Path, live: Path, *, again: bool = False) -> list[str]:
     seen = look(live)
     if not again:
         shell(sync.begun(seen))
-    wanted = shell(sync.staged(seen), shell(sync.listed(str(prod))))
+    wanted = shell(sync.staged(seen, RUN), shell(sync.listed(str(prod))))
     shell(sync.received(seen), shell(sync.sent(str(prod)), wanted))
     return [path for path in wanted.decode().split("\0") if path]
 
@@ -114,7 +116,7 @@ def test_who_receives_may_start_before_all_others(sides: tuple[Path, Path]) -> N
         waits = Path(f"/proc/{receiving.pid}/cwd")
         while waits.readlink() != following:
             assert receiving.poll() is None
-        wanted = shell(sync.staged(seen), shell(sync.listed(str(prod))))
+        wanted = shell(sync.staged(seen, RUN), shell(sync.listed(str(prod))))
         receiving.communicate(shell(sync.sent(str(prod)), wanted), timeout=30)
     assert receiving.returncode == 0
     assert facts(prod) == facts(following)
@@ -127,5 +129,5 @@ def test_a_listing_that_was_cut_off_deletes_nothing(sides: tuple[Path, Path]) ->
     before = facts(following)
     listing = shell(sync.listed(str(prod)))
     with pytest.raises(subprocess.CalledProcessError):
-        shell(sync.staged(look(live)), listing[: len(listing) // 2])
+        shell(sync.staged(look(live), RUN), listing[: len(listing) // 2])
     assert facts(following) == before

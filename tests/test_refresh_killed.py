@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.engines import engine_for
-from sandbox.errors import Busy
+from sandbox.errors import Busy, Failed
 from sandbox.lifecycle import journal
 from sandbox.lifecycle.recover import recover
 from sandbox.postgres import RUN_VARIABLE
+from sandbox.shell import temporary
 from tests.worlds import PRODS, SCHEMA, World, context
 
 # enough that a kill 60 ms into the copy hits the copy
@@ -167,6 +170,48 @@ def test_what_a_dead_run_left_running_is_found_by_its_id(world: World) -> None:
     assert crowd[2].poll() is None
     crowd[2].kill()
     crowd[2].wait()
+
+
+def test_the_temporary_files_of_a_dead_run_are_found_by_its_id(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for run in ("dead-run", "dead-run-2"):
+        for folder in (True, False):
+            path = subprocess.check_output(["sh", "-c", f"echo {temporary(run, folder=folder)}"], text=True)
+            assert stat.S_IMODE(Path(path.strip()).stat().st_mode) == (0o700 if folder else 0o600)
+    others = set(tmp_path.glob("*dead-run-2.*"))
+    assert len(others) == len(set(tmp_path.iterdir()) - others) == 2
+    engine_for(world.settings(), "recovering").end_processes("dead-run")
+    assert set(tmp_path.iterdir()) == others
+
+
+@pytest.mark.parametrize("program", ["mkfifo", "rm -rf", "rm -f"])
+def test_a_shell_killed_beside_its_temporary_files_leaves_none(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    """The program kills the shell that called it, before it did anything."""
+    temporary_files, programs = tmp_path / "temporary", tmp_path / "programs"
+    temporary_files.mkdir()
+    programs.mkdir()
+    name, _, option = program.partition(" ")
+    real = shutil.which(name)
+    text = f"""#!/bin/sh
+case "$*" in "{option}"*{temporary_files}/*) touch '{tmp_path}/struck'; kill -9 $PPID; exit 1 ;; esac
+exec {real} "$@"
+"""
+    (programs / name).write_text(text)
+    (programs / name).chmod(0o755)
+    dirty(world)
+    monkeypatch.setenv("TMPDIR", str(temporary_files))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    with pytest.raises(Failed):
+        world.refresh(full=True)
+    assert (tmp_path / "struck").exists()
+    assert list(temporary_files.iterdir()) == []
+    assert state_of(world) == ("old", "old")
+    monkeypatch.undo()
+    converges(world)
 
 
 def test_a_run_of_a_lost_journal_is_recognised_by_its_claim(world: World) -> None:

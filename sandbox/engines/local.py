@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import time
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any
 from sandbox.errors import Failed, UsageError
 from sandbox.postgres import RUN_VARIABLE, Access
 from sandbox.settings import Settings, Side
-from sandbox.shell import Runner, change, require
+from sandbox.shell import Runner, change, require, trace
 
 _GONE_WITHIN = 10.0  # seconds
 
@@ -125,9 +126,9 @@ class LocalEngine:
         require(change(runner, f"cd {shlex.quote(str(self.settings.root))} && {{ {text}\n}}"), doing)
 
     def end_processes(self, run: str) -> int:
-        """Kill what is left running of `run` on this machine and wait until it is gone.
+        """Kill what is left running of `run` on this machine, wait until it is gone, remove its files.
 
-        Linux only, through /proc; elsewhere ending the database sessions has to do.
+        Processes are found on Linux only, through /proc; elsewhere ending the database sessions has to do.
 
         Raises:
             Failed: a process outlives SIGKILL, such as one stuck in a dead network mount.
@@ -136,7 +137,7 @@ class LocalEngine:
 
 
 def end_processes(run: str) -> int:
-    """Kill what is left running of `run` on this machine; see `LocalEngine.end_processes`."""
+    """Kill what is left of `run` on this machine and remove its files; see `LocalEngine.end_processes`."""
     killed: set[int] = set()
     deadline = time.monotonic() + _GONE_WITHIN
     while found := _processes_of(run):
@@ -150,6 +151,11 @@ def end_processes(run: str) -> int:
                 os.kill(pid, signal.SIGKILL)
         killed |= set(found)
         time.sleep(0.02)
+    for path in Path(os.environ.get("TMPDIR") or "/tmp").glob(f"{trace(run)}*"):  # noqa: S108  # as shell.temporary
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return len(killed)
 
 

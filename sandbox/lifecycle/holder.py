@@ -11,7 +11,7 @@ from __future__ import annotations
 from sandbox.engines import Engine
 from sandbox.lifecycle.progress import SNAPSHOT_TAKEN
 from sandbox.lifecycle.shape import RELATIONS
-from sandbox.shell import Command
+from sandbox.shell import Command, temporary
 
 SNAPSHOT = "DOLIBARR_SANDBOX_SNAPSHOT"  # the shell variable that has its id
 
@@ -38,7 +38,7 @@ def held(engine: Engine, body: str) -> str:
     side = engine.settings.prod
     psql = engine.inner_command(side, engine.access(side).psql().text())
     return engine.pipeline_command(f"""exec 4>&1 </dev/null
-box=$(umask 077 && mktemp -d) && mkfifo "$box/in" "$box/out" || {{ rm -rf "$box"; exit 1; }}
+box={temporary(engine.run, folder=True)} && mkfifo "$box/in" "$box/out" || {{ rm -rf "$box"; exit 1; }}
 {{ {psql}
 }} <"$box/in" >"$box/out" &
 exec 7>"$box/in" 8<"$box/out"

@@ -29,6 +29,7 @@ from sandbox.lifecycle.holder import PATIENT, held, here, seeing
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.stream import STOP, Stream
 from sandbox.postgres import APPLICATION, Access, as_role, literal
+from sandbox.shell import temporary
 
 TABLE = "dolibarr-sandbox table"  # what a worker says of a table that is there
 _SCHEMA = ("--section=pre-data", "--section=post-data")
@@ -101,8 +102,7 @@ class Parallel(Stream):
         """Indexes, constraints and the like, several at once; pg_restore wants a file for that."""
         builder = self.restore("--section=post-data", f"--jobs={self.jobs}").text()
         text = f"""(
-umask 077
-file=$(mktemp) && exec 8>"$file" 9<"$file" || exit 1
+file={temporary(self.run)} && exec 8>"$file" 9<"$file" || exit 1
 name=$file
 if [ -r /proc/self/fd/9 ]; then name=/proc/self/fd/9; rm -f "$file"; fi
 cat >&8 && exec 8>&- || {{ rm -f "$file"; exit 1; }}

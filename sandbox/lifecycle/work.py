@@ -182,7 +182,7 @@ class Work:
         begun = "" if again else f"{{\n{self.engine.documents_command(self.side, sync.begun(live))}}} && "
         parts = (
             self.engine.documents_command(prod, sync.listed(path)),
-            self.engine.documents_stream(self.side, sync.staged(live)),
+            self.engine.documents_stream(self.side, sync.staged(live, self.engine.run)),
             self.engine.documents_stream(prod, sync.sent(path)),
             self.engine.documents_stream(self.side, sync.received(live)),
         )

@@ -15,7 +15,7 @@ from shlex import join, quote
 from sandbox.engines.kubernetes.kubectl import words_of
 from sandbox.engines.kubernetes.select import Container
 from sandbox.postgres import RUN_VARIABLE
-from sandbox.shell import NOT_REACHED, Command
+from sandbox.shell import NOT_REACHED, Command, trace
 
 LOST = 75  # the status of what was cut off
 _UNREAD = 141  # SIGPIPE: whoever was to read what it sent had ended
@@ -26,7 +26,7 @@ part() { while IFS= read -r l && [ "$l" != "$0" ]; do printf '%s\\n' "$l"; done;
 keys=$(part)
 text=$(part)
 if [ -n "$keys" ]; then
-for d in /dev/shm /tmp "$PWD"; do PGPASSFILE=$(mktemp "$d/.{}.XXXXXX" 2>/dev/null) && break; done
+for d in /dev/shm /tmp "$PWD"; do PGPASSFILE=$(mktemp "$d/{}XXXXXX" 2>/dev/null) && break; done
 trap 'rm -f "$PGPASSFILE"' EXIT
 printf '%s\\n' "$keys" >"$PGPASSFILE"; export PGPASSFILE
 fi
@@ -62,7 +62,7 @@ printf '\\n{mark} kubectl %s\\n' "$?"; }} | {{ {_filter(mark)}}}
 
 
 def _call(container: Container, mark: str, run: str) -> str:
-    boot = _BOOT.replace("{}", file_name(run))
+    boot = _BOOT.replace("{}", trace(run))
     words = ("sh", "-c", boot, mark)
     inner = ("env", f"{RUN_VARIABLE}={run}", *words) if run else words
     target = ("exec", "--stdin", container.pod, f"--container={container.name}", "--")
@@ -98,16 +98,10 @@ esac
 """
 
 
-def file_name(run: str) -> str:
-    """How the names of a run's files in a container begin."""
-    return f"dolibarr-sandbox-{run}"
-
-
 def ending(run: str) -> str:
     """Shell text for a container: kill what is left there of a run, remove its files, tell how many died."""
     mark = quote(f"{RUN_VARIABLE}={run}")
-    return f"""rm -f /dev/shm/.{file_name(run)}.* /tmp/.{file_name(run)}.*
-count=0
+    return f"""count=0
 for pass in 1 2 3 4 5; do
   found=
   for p in /proc/[0-9]*; do
@@ -117,6 +111,7 @@ for pass in 1 2 3 4 5; do
   for p in $found; do kill -9 "$p" 2>/dev/null && count=$((count + 1)); done
   sleep 0.1
 done
+for d in /dev/shm /tmp "$PWD" "${{TMPDIR:-/tmp}}"; do rm -rf "$d"/{trace(run)}*; done
 echo "$count"
 [ -z "$found" ]
 """
