@@ -26,20 +26,26 @@ _MOST, _FEW = 0.5, 10000  # of all rows, and how many nobody has to wait for
 _NUMBERS = "'int2'::regtype, 'int4'::regtype, 'int8'::regtype"
 
 
+def _listed(of: str = "", only: str = "true") -> str:
+    """SQL: the columns of a table as a list, each with `of` before it."""
+    return f"string_agg('{of}' || own, ', ' ORDER BY attnum) FILTER (WHERE {only})"
+
+
 # of a row `t` that is to be `s`: what an UPDATE must leave alone, as a condition, and what it sets; null
 # where rows could meet in a unique index on the way
-_RENEWED = """
-    SELECT format('record_image_eq(ROW(%s), ROW(%s))', string_agg('t.' || own, ', ') FILTER (WHERE stays),
-        string_agg('s.' || own, ', ') FILTER (WHERE stays)) AS fixed,
-      CASE WHEN NOT EXISTS (SELECT FROM pg_index WHERE indrelid = r.oid AND (indisunique OR indisexclusion)
-          AND (indexprs IS NOT NULL OR indpred IS NOT NULL))
-        THEN format('(%s) = ROW(%s)', string_agg(own, ', ') FILTER (WHERE NOT stays),
-          string_agg('s.' || own, ', ') FILTER (WHERE NOT stays)) END AS others
-      FROM (SELECT quote_ident(attname) AS own, attidentity = 'a' OR EXISTS (
+_COLUMNS = f"""
+    SELECT {_listed()} AS listed, {_listed("t.")} AS of_t, {_listed("s.")} AS of_s,
+      format('record_image_eq(ROW(%s), ROW(%s))',
+        {_listed("t.", "stays")}, {_listed("s.", "stays")}) AS fixed,
+      CASE WHEN bool_or(NOT stays) AND NOT EXISTS (
+          SELECT FROM pg_index WHERE indrelid = r.oid AND (indisunique OR indisexclusion)
+            AND (indexprs IS NOT NULL OR indpred IS NOT NULL))
+        THEN format('(%s) = ROW(%s)', {_listed("", "NOT stays")}, {_listed("s.", "NOT stays")}) END AS others
+      FROM (SELECT attnum, quote_ident(attname) AS own, attidentity = 'a' OR EXISTS (
           SELECT FROM pg_index WHERE indrelid = r.oid AND (indisunique OR indisexclusion)
             AND attnum = ANY (indkey)) AS stays
-        FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') a
-    HAVING bool_or(NOT stays)"""
+        FROM pg_attribute
+       WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') a"""
 
 
 def _tables(version: int, whole: str) -> str:
@@ -53,11 +59,7 @@ def _tables(version: int, whole: str) -> str:
     format('%I.%I', nspname, relname) AS own, {row_hash(version)} AS hash, listed, of_t, of_s,
     coalesce(keyed, 'false') AS keyed, keys, fixed, others, whole, coalesce(bucket, '0::bigint') AS bucket,
     {SHAPE} AS shape, 1 AS round
-  FROM ({RELATIONS}) r, LATERAL (
-    SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) AS listed,
-      string_agg(format('t.%I', attname), ', ' ORDER BY attnum) AS of_t,
-      string_agg(format('s.%I', attname), ', ' ORDER BY attnum) AS of_s
-      FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') c
+  FROM ({RELATIONS}) r, LATERAL ({_COLUMNS}) c
   LEFT JOIN LATERAL (
     SELECT string_agg(format('t.%1$I = s.%1$I', attname), ' AND ') AS keyed,
       string_agg(format('%I', attname), ', ') AS keys,
@@ -67,7 +69,6 @@ def _tables(version: int, whole: str) -> str:
                     string_agg(format('t.%I', attname), ', ' ORDER BY place)) END AS bucket
       FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k (attnum, place) JOIN pg_attribute a USING (attnum)
      WHERE a.attrelid = r.oid AND i.indrelid = r.oid AND i.indisprimary HAVING count(*) > 0) p ON true
-  LEFT JOIN LATERAL ({_RENEWED}) u ON true
   CROSS JOIN LATERAL (SELECT name = ANY ({whole}) AND keyed IS NOT NULL AND NOT EXISTS (
     SELECT FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0 AND attgenerated <> '') AS whole) w
  WHERE relkind = 'r'"""

@@ -118,7 +118,7 @@ exit 1
 
     def _changed(self, compare: str) -> str:
         """The rows of what differs."""
-        begin = f"{seeing()}{here(verify.SESSION + buckets.horizon(self.known))}"
+        begin = f"{seeing()}{here(self.check.session + buckets.horizon(self.known))}"
         read = f"{{ {begin}printf '%s\\n' \"$differing\"\n}} | {{ {self.here(self.prod.psql())}\n}}"
         return (
             f"differing=$(\n{self._writer(compare)}) || exit 1\n"
