@@ -332,6 +332,28 @@ if grep -q '^COPY dolibarr_sandbox_stage.rows_' "$box"; then sed -i 's/travels/t
     same(world)
 
 
+@pytest.mark.parametrize("made", [False, True])
+def test_a_clone_whose_psql_is_killed_is_nobodys_but_ours(world: World, *, made: bool) -> None:
+    """Killed when the clone is made and not yet claimed, or while the server waits for a session to end."""
+    die = """sed '/^CREATE DATABASE/q' "$box" | "$REAL" "$@"; rm "$box"; kill -9 $$"""
+    if not made:
+        die = """"$REAL" "$@" <"$box" & sleep 0.5; rm "$box"; kill -9 $! $$"""
+    lost = f"""case "$*" in *"-d postgres "*) ;; *) exec "$REAL" "$@" ;; esac
+box=$(mktemp); cat >"$box"
+if grep -q 'STRATEGY FILE_COPY' "$box"; then {die}; fi
+"$REAL" "$@" <"$box"; code=$?; rm "$box"; exit $code
+"""
+    world.programs(psql=lost)
+    with world.session("postgres" if made else f"{world.sandbox}__cp_baseline"):
+        report = world.refresh(db_only=True)
+        making = world.rows("postgres", "SELECT query FROM pg_stat_activity WHERE query ~ '^CREATE DATABASE'")
+    assert (report.mode, report.carried) == ("full", None)
+    assert "create" in report.why_full
+    assert making == []
+    assert left(world) == []
+    same(world)
+
+
 def test_a_count_that_fails_is_told_and_all_of_prod_is_carried(world: World) -> None:
     fail = """box=$(mktemp); cat > "$box"; trap 'rm -f "$box"' EXIT
 if grep -q 'INSERT INTO dolibarr_sandbox_stage.ours' "$box"; then echo 'ERROR:  no' >&2; exit 3; fi

@@ -18,7 +18,7 @@ from sandbox.lifecycle.holder import held, here, seeing
 from sandbox.lifecycle.parallel import Parallel
 from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.stream import EXPECTING, STOP
-from sandbox.postgres import Access
+from sandbox.postgres import SCRIPT_FAILED, Access
 
 _HEAD = "^\\\\(un)?restrict |^-- Dumped (from|by) "  # of a dump: what two of the same schema do not share
 
@@ -64,15 +64,18 @@ class Incremental(Parallel):
         )
 
     def _cloned(self) -> str:
-        """The clone, by the first way that works; what is said of the others' failures is left out."""
+        """The clone, by the first way that works; what is said of those that the server refused is left out.
+
+        When psql itself was lost the server may still be making it: then no other way is tried.
+        """
         maker, (ways, keeper) = self.target.maintenance.psql, copying.ways(self.engine.run, self.order)
-        tried = "".join(f"{{ {self.there(maker(way))}\n}} 2>/dev/null || " for way in ways)
-        guarded = f"{{ {self.there(maker(keeper))}\n}} >/dev/null 2>&1 &\n{self.there(maker(ways[-1]))}"
+        text = f"{{ {self.there(maker(keeper))}\n}} >/dev/null 2>&1 &\n{self.there(maker(ways[-1]))}"
+        for way in reversed(ways):
+            tried = f"said=$(\n{{ {self.there(maker(way))}\n}} 2>&1\n)"
+            lost = "printf '%s\\n' \"$said\"; false"
+            text = f"{tried} || if [ $? = {SCRIPT_FAILED} ]; then\n{text}\nelse {lost}; fi"
         prepared = self._writer(buckets.prepare(self.check.version, self.known))
-        return (
-            f"{{ {tried}{{ {guarded}\n}}\n}} >&2\n{self.ended('create')}{self._alike()}"
-            f"{{ {prepared}\n}} >&2 || exit 1\n"
-        )
+        return f"{{ {text}\n}} >&2\n{self.ended('create')}{self._alike()}{{ {prepared}\n}} >&2 || exit 1\n"
 
     def _looked(self) -> str:
         look = self._writer(buckets.look(self.check.version))

@@ -14,6 +14,7 @@ from sandbox.lifecycle.work import Outcome, Work
 from sandbox.postgres import Access, as_role, failure
 from sandbox.shell import change, require
 
+_GONE_WITHIN = 10.0  # seconds, for a session whose program died
 _DOCUMENTS = 9  # how a text ends whose part about documents failed
 
 
@@ -89,7 +90,9 @@ class Swap(Work):
                 self.interrupt.check()
                 why = error.what
             self.progress.note(f"all of prod is carried, not only what changed: {why}")
-            self.sql(self.live.maintenance, swap.drop(self.plan.names.next), "dropping the clone")
+            # a program of ours that was killed may have left the server at making the clone
+            end = swap.end_run(self.engine.run, _GONE_WITHIN)
+            self.sql(self.live.maintenance, end + swap.drop(self.plan.names.next), "dropping the clone")
         names, sandbox = self.plan.names, self.plan.sandbox
         self.begin("create")
         self.create(swap.create(names, sandbox.owner, sandbox.options, claim))

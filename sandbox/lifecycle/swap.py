@@ -82,6 +82,22 @@ END $end$;
 """
 
 
+def of_run(run: str) -> str:
+    """SQL, a condition on `pg_stat_activity`: the sessions of a run."""
+    name = literal(f"{APPLICATION}/{run}")
+    return f"application_name = {name} OR application_name LIKE {name} || ' %'"
+
+
+def end_run(run: str, patience: float) -> str:
+    """SQL: end a run's other sessions; fail when one is there after `patience` seconds."""
+    left = f"SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ({of_run(run)})"
+    return f"""{end_sessions(of_run(run), patience)}DO $left$ BEGIN
+PERFORM pg_stat_clear_snapshot();
+IF EXISTS ({left}) THEN RAISE EXCEPTION 'sessions of the run do not end'; END IF;
+END $left$;
+"""
+
+
 def rename(names: Names, run: str, comments: tuple[str, str | None]) -> str:
     """SQL: the swap itself. The old database keeps a claim, the new one gets the live one's comment."""
     ours, lives = comments
