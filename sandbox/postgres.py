@@ -184,7 +184,7 @@ _SERVER_ANSWERED = re.compile(r"FATAL:\s+(?P<why>.*)")
 _CONNECTING = "connection to server (?:at|on) "
 _PASSWORD = re.compile(r"password|pg_hba|authentication", re.IGNORECASE)
 _NOT_YET = re.compile(
-    r"starting up|shutting down|too many|reserved|recovery mode|not accepting", re.IGNORECASE
+    r"starting up|shutting down|too many|reserved|recovery mode|not (?:yet )?accepting", re.IGNORECASE
 )
 
 

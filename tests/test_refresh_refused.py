@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socketserver
+import struct
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,6 +146,50 @@ def test_what_is_missing_is_named_with_what_mends_it(world: World, tmp_path: Pat
         refused(world, overlay, kind, words)
     with pytest.raises(UsageError, match=r"lab\.up"):
         refresh(replace(world.settings(), engine=None), context(), yes=True, db_only=False)
+
+
+@contextmanager
+def answering(message: str) -> Iterator[int]:
+    """A port whose server speaks PostgreSQL's protocol, to refuse every session with a FATAL message."""
+
+    class Refusing(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while True:
+                (length,) = struct.unpack("!I", self.rfile.read(4))
+                (code,) = struct.unpack("!I", self.rfile.read(length - 4)[:4])
+                if code >> 16 == 3:  # protocol 3, and no question about encryption
+                    break
+                self.wfile.write(b"N")
+            fields = b"".join(
+                f"{field}\0".encode() for field in ("SFATAL", "VFATAL", "C57P03", f"M{message}")
+            )
+            self.wfile.write(b"E" + struct.pack("!I", len(fields) + 5) + fields + b"\0")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("the database system is starting up", Unreachable),
+        ("the database system is shutting down", Unreachable),
+        ("the database system is in recovery mode", Unreachable),
+        ("the database system is not yet accepting connections", Unreachable),
+        ("the database system is not accepting connections", Unreachable),
+        ("sorry, too many clients already", Unreachable),
+        ('database "it" is not currently accepting connections', UsageError),
+    ],
+)
+def test_a_server_that_serves_later_is_told_from_a_wrong_setting(
+    world: World, message: str, kind: type[SandboxError]
+) -> None:
+    with answering(message) as port:
+        refused(world, {"database": {"port": port}}, kind, message)
 
 
 def test_an_older_pg_dump_is_named_before_anything_is_made(world: World) -> None:
