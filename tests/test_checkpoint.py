@@ -292,6 +292,7 @@ def test_the_sandbox_answers_during_a_rewind(shared: Shelved) -> None:
     # a swap ends whoever is served, or comes before it has its lock; who waits for that is told so afterwards
     renamed = [told for told in client.refused if "just been dropped or renamed" in told]
     assert len(renamed) <= len(reports)
+    assert len(client.refused) <= 3 * len(reports)
     cut = ("terminating connection", "closed the connection unexpectedly", "reset by peer")
     assert [told for told in client.refused if told not in renamed and not any(c in told for c in cut)] == []
     assert client.longest < 0.3 * 3  # 300 ms, on a machine that does other things as well

@@ -110,6 +110,11 @@ def _copier(run: str) -> str:
     return f"{APPLICATION}/{run} copy"
 
 
+def making(run: str) -> str:
+    """SQL, a condition on `pg_stat_activity`: the session that makes a copy for a run."""
+    return f"application_name = {literal(_copier(run))}"
+
+
 def _keeper(run: str, oid: int) -> str:
     """SQL for a second session: while the copy waits for the source's sessions, end those that stay.
 
@@ -124,7 +129,7 @@ DECLARE
 BEGIN
   FOR i IN 1..{round(8 / pause)} LOOP
     PERFORM pg_stat_clear_snapshot();
-    waiting := EXISTS (SELECT FROM pg_stat_activity WHERE application_name = {literal(_copier(run))});
+    waiting := EXISTS (SELECT FROM pg_stat_activity WHERE {making(run)});
     seen := seen OR waiting;
     EXIT WHEN (seen AND NOT waiting) OR (i > {round(2 / pause)} AND NOT seen);
     FOR victim IN SELECT pid FROM pg_stat_activity

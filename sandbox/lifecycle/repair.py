@@ -19,7 +19,7 @@ from sandbox.lifecycle import swap, tidy
 from sandbox.lifecycle.journal import Journal
 from sandbox.lifecycle.observe import Neighbour, ask, constants
 from sandbox.lifecycle.plan import claimant
-from sandbox.postgres import Access, failure, identifier, literal
+from sandbox.postgres import APPLICATION, Access, failure, identifier, literal
 from sandbox.settings import Side
 from sandbox.shell import Runner, change, is_dry, observe, require
 
@@ -114,7 +114,8 @@ def _shelve(repair: _Repair) -> RecoverReport:
 
 def _end_sessions(repair: _Repair) -> None:
     """End the run's sessions on both servers; prod's only hold a snapshot, but they hold it."""
-    ours = swap.of_run(repair.page.run)
+    name = literal(f"{APPLICATION}/{repair.page.run}")
+    ours = f"application_name = {name} OR application_name LIKE {name} || ' %'"
     access = repair.access if repair.page.strategy == "in-place" else repair.access.maintenance
     end = swap.end_sessions(ours, _GONE_WITHIN)
     repair.sql(access, end, "ended its sessions")

@@ -91,7 +91,7 @@ class Swap(Work):
                 why = error.what
             self.progress.note(f"all of prod is carried, not only what changed: {why}")
             # a program of ours that was killed may have left the server at making the clone
-            end = swap.end_run(self.engine.run, _GONE_WITHIN)
+            end = swap.ended(copying.making(self.engine.run), _GONE_WITHIN)
             self.sql(self.live.maintenance, end + swap.drop(self.plan.names.next), "dropping the clone")
         names, sandbox = self.plan.names, self.plan.sandbox
         self.begin("create")

@@ -82,18 +82,12 @@ END $end$;
 """
 
 
-def of_run(run: str) -> str:
-    """SQL, a condition on `pg_stat_activity`: the sessions of a run."""
-    name = literal(f"{APPLICATION}/{run}")
-    return f"application_name = {name} OR application_name LIKE {name} || ' %'"
-
-
-def end_run(run: str, patience: float) -> str:
-    """SQL: end a run's other sessions; fail when one is there after `patience` seconds."""
-    left = f"SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ({of_run(run)})"
-    return f"""{end_sessions(of_run(run), patience)}DO $left$ BEGIN
+def ended(condition: str, patience: float) -> str:
+    """SQL: as `end_sessions`, but fail when one is there after `patience` seconds."""
+    left = f"SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ({condition})"
+    return f"""{end_sessions(condition, patience)}DO $left$ BEGIN
 PERFORM pg_stat_clear_snapshot();
-IF EXISTS ({left}) THEN RAISE EXCEPTION 'sessions of the run do not end'; END IF;
+IF EXISTS ({left}) THEN RAISE EXCEPTION 'sessions of a program that died do not end'; END IF;
 END $left$;
 """
 
