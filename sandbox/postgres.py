@@ -17,6 +17,8 @@ from sandbox.shell import Command, Result
 APPLICATION = "dolibarr-sandbox"
 RUN_VARIABLE = "DOLIBARR_SANDBOX_RUN"  # by it a later run finds what a killed one left running
 SCRIPT_FAILED = 3  # how psql ends when the server refused; otherwise when it or its connection was lost
+# SQL: a transaction that begins after this was asked has no smaller number
+XID = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 NAME_BYTES = 63  # what PostgreSQL keeps of a name
 # a session that waits for its children, or reads a big table, is not idle
 _PATIENT = "-c idle_in_transaction_session_timeout=0 -c statement_timeout=0 -c lock_timeout=0"

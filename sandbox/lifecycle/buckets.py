@@ -4,19 +4,20 @@ The rows of a table fall into buckets by primary key, some neighbours into each.
 every row into its bucket, by the hash that verifies a copy: whatever prod changed, however it did, its bucket
 tells. A table without a key is one bucket. Only rows of buckets that differ travel.
 
-A table of which a former refresh remembers content and row versions (`remembered`) is one bucket, too: the
-clone need not read it while it consists of these versions. If prod's content is another, prod sends what it
-wrote since. That is a guess, by transaction numbers; what came must make the clone's content prod's, else the
-table is looked at again in buckets.
+A table of which a former refresh remembers the content (`remembered`) is one bucket, too: the clone need not
+read it while it has as many rows, none of them newer. If prod's content is another, prod sends what it wrote
+since. That is a guess, by transaction numbers; what came must make the clone's content prod's, else the table
+is looked at again in buckets.
 """
 
 # ruff: noqa: S608  # names reach SQL through %I and %L
 
 from __future__ import annotations
 
-from sandbox.lifecycle.content import row_hash, version_hash
-from sandbox.lifecycle.remembered import SHAPE, Remembered
+from sandbox.lifecycle.content import row_hash
+from sandbox.lifecycle.remembered import SHAPE, Remembered, plain
 from sandbox.lifecycle.shape import RELATIONS
+from sandbox.postgres import literal
 
 STAGE = "dolibarr_sandbox_stage"  # a schema of the clone, gone before anybody sees it
 _ALONE = "WITH (autovacuum_enabled = off)"  # dropping it would wait for autovacuum
@@ -103,8 +104,7 @@ def ask(version: int, known: Remembered) -> str:
 
 def horizon(known: Remembered) -> str:
     """A script for prod, in a transaction: what the scripts of `compare` ask prod about its rows' age."""
-    oldest = max(known.horizon % 2**32, 3)  # smaller ones have a meaning of their own
-    return f"SELECT age('{oldest}'::xid) AS horizon \\gset\n"
+    return f"SELECT age('{plain(known.horizon)}'::xid) AS horizon \\gset\n"
 
 
 def prepare(version: int, known: Remembered) -> str:
@@ -138,18 +138,19 @@ CREATE UNLOGGED TABLE {STAGE}.arrived (number bigint, rows bigint, more bigint, 
 """
 
 
-def look(version: int) -> str:
-    """A script for the clone: its buckets. A table that is what is remembered of it is not read."""
-    versions = (
-        f"SELECT %s::bigint AS number, count(*) AS rows, sum({version_hash(version)}) AS versions"
-        " FROM ONLY %s t"
-    )
-    none = "SELECT 0::bigint AS number, 0::bigint AS rows, 0::numeric AS versions LIMIT 0"
-    return f"""SELECT coalesce(string_agg(format('{versions}', number, own), ' UNION ALL '), '{none}')
-    AS versions FROM {STAGE}.tables WHERE whole \\gset
-CREATE UNLOGGED TABLE {STAGE}.versions {_ALONE} AS :versions;
-INSERT INTO {STAGE}.ours SELECT number, 0, rows, content FROM {STAGE}.versions
-  JOIN {STAGE}.tables USING (number) JOIN {STAGE}.known USING (name, oid, shape, rows, versions);
+def look(known: Remembered) -> str:
+    """A script for the clone: its buckets. A table that is what is remembered of it is not read.
+
+    Args:
+        known: see `ask`.
+    """
+    count = literal(f"SELECT %s::bigint AS number, count(*) AS rows, {known.aged} AS newer FROM ONLY %s t")
+    none = "SELECT 0::bigint AS number, 0::bigint AS rows, 0::bigint AS newer LIMIT 0"
+    return f"""SELECT coalesce(string_agg(format({count}, number, own), ' UNION ALL '), '{none}')
+    AS counts FROM {STAGE}.tables WHERE whole \\gset
+CREATE UNLOGGED TABLE {STAGE}.aged {_ALONE} AS :counts;
+INSERT INTO {STAGE}.ours SELECT number, 0, rows, content FROM {STAGE}.aged
+  JOIN {STAGE}.tables USING (number) JOIN {STAGE}.known USING (name, oid, shape, rows) WHERE newer = 0;
 {_MEMORY}{_digests(_INTO_OURS, "", _UNKNOWN)} \\gexec
 """
 

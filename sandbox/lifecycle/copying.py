@@ -13,7 +13,7 @@ from typing import Any
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed, SandboxError
 from sandbox.lifecycle import journal, swap
-from sandbox.postgres import APPLICATION, failure, identifier, literal, together
+from sandbox.postgres import APPLICATION, XID, failure, identifier, literal, together
 from sandbox.shell import Result, Runner, change
 
 _STRATEGIES = 150000  # older servers know no other way than files
@@ -21,8 +21,6 @@ _METHODS = 180000  # … and may clone them, where the file system can
 _GRACE = 1.0  # seconds for the requests that are being served to end by themselves
 _IDLE = 0.3  # seconds after which a session that does nothing is not in the middle of a request
 
-# a transaction that begins after this was asked has no smaller number
-XID = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 _EPOCH = """CASE WHEN current_setting('track_counts')::bool
   AND NOT EXISTS (SELECT FROM pg_db_role_setting WHERE array_to_string(setconfig, ' ') LIKE '%track_counts%')
   THEN concat_ws(' ', (SELECT system_identifier FROM pg_control_system()),

@@ -12,7 +12,7 @@ from sandbox.lifecycle import copying, verify
 from sandbox.lifecycle.observe import ask
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.shelf import Origin
-from sandbox.postgres import Access
+from sandbox.postgres import XID, Access
 from sandbox.shell import Runner
 
 # an idle session sends its counts to the server after 10 s at the latest, one that ends at once
@@ -137,7 +137,7 @@ TRUST = f"""SELECT json_build_object('settled', NOT EXISTS (SELECT FROM pg_stat_
 def state(version: int) -> str:
     """SQL: the transaction number, the types that tables may be made of, and the epoch."""
     reset = "SELECT extract(epoch FROM stats_reset) FROM pg_stat_database WHERE datname = current_database()"
-    return f"""SELECT json_build_object('xid', {copying.XID}, 'types', {_TYPES},
+    return f"""SELECT json_build_object('xid', {XID}, 'types', {_TYPES},
   'epoch', {copying.epoch(version)}, 'reset', coalesce(({reset})::text, ''));
 """
 

@@ -78,7 +78,7 @@ class Incremental(Parallel):
         return f"{{ {text}\n}} >&2\n{self.ended('create')}{self._alike()}{{ {prepared}\n}} >&2 || exit 1\n"
 
     def _looked(self) -> str:
-        look = self._writer(buckets.look(self.check.version))
+        look = self._writer(buckets.look(self.known))
         return f"{{ {look}\n}} >&2\n{self.ended('look')}"
 
     def _told(self) -> str:
@@ -147,7 +147,7 @@ exit 1
         """
         facts = f"{self.check.ask_facts()}COMMIT;\n"
         return (
-            f"{here(self._begin + merge.merge(self.check.version))}echo 'dolibarr-sandbox stage verify' >&2\n"
+            f"{here(self._begin + merge.merge())}echo 'dolibarr-sandbox stage verify' >&2\n"
             f"{self.answered(facts)}{here(self.check.look(merge.TOUCHED) + merge.OURS)}"
             f"{EXPECTING}{here(merge.PRODS + verify.COMPARE)}"
         )

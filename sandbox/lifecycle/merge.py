@@ -15,7 +15,6 @@ that went, and with that of the rows that this transaction wrote, as they are re
 from __future__ import annotations
 
 from sandbox.lifecycle.buckets import STAGE
-from sandbox.lifecycle.content import VERSIONS, version_hash
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED
 
 _CHANGED, _REST = "pg_temp.dolibarr_sandbox_changed", "pg_temp.dolibarr_sandbox_rest ORDER BY number"
@@ -38,8 +37,8 @@ _FOUND = f"""CREATE TEMP TABLE dolibarr_sandbox_changed AS
     FROM {STAGE}.tables t JOIN (SELECT number, CASE WHEN t.whole THEN max(a.rows) ELSE sum(d.rows) END AS rows
       FROM {STAGE}.differing d JOIN {STAGE}.tables t USING (number) LEFT JOIN {STAGE}.arrived a USING (number)
      GROUP BY number, t.whole) d USING (number);
-CREATE TEMP TABLE dolibarr_sandbox_gone (number bigint, rows bigint, hashes numeric, versions numeric);
-CREATE TEMP TABLE dolibarr_sandbox_come (number bigint, rows bigint, hashes numeric, versions numeric);
+CREATE TEMP TABLE dolibarr_sandbox_gone (number bigint, rows bigint, hashes numeric);
+CREATE TEMP TABLE dolibarr_sandbox_come (number bigint, rows bigint, hashes numeric);
 SELECT txid_current() % 4294967296 AS mine \\gset
 CREATE TEMP TABLE dolibarr_sandbox_undo (place serial, statement text);
 CREATE TEMP TABLE dolibarr_sandbox_keys AS
@@ -73,28 +72,28 @@ _JOIN = ", ".join(
     for join, which in (("nestloop", "few"), ("hashjoin", "NOT few"), ("mergejoin", "NOT few"))
 )
 # what is known of the rows that a statement took away is kept
-_GONE = """RETURNING %6$s AS hash, {version} AS version)
-    INSERT INTO pg_temp.dolibarr_sandbox_gone SELECT %2$s, count(*), sum(hash), sum(version) FROM gone"""
+_GONE = """RETURNING %6$s AS hash)
+    INSERT INTO pg_temp.dolibarr_sandbox_gone SELECT %2$s, count(*), sum(hash) FROM gone"""
 # rows that may be updated
-_RENEW = f"""format('WITH gone AS (UPDATE ONLY %1$s u SET %7$s FROM {{stage}}.rows_%2$s s, ONLY %1$s t
+_RENEW = f"""format('WITH gone AS (UPDATE ONLY %1$s u SET %7$s FROM {STAGE}.rows_%2$s s, ONLY %1$s t
       WHERE %3$s AND u.ctid = t.ctid AND %8$s AND record_image_ne(ROW(%4$s), ROW(%5$s))
       {_GONE}',
     own, number, keyed, of_t, of_s, hash, others, fixed)"""
 # what is in a bucket of the clone's but not, byte for byte, among the rows that travelled; of a table that is
 # one bucket only what travelled in another form
 _CLEAR = f"""CASE WHEN whole THEN
-  format('WITH gone AS (DELETE FROM ONLY %1$s t USING {{stage}}.rows_%2$s s
+  format('WITH gone AS (DELETE FROM ONLY %1$s t USING {STAGE}.rows_%2$s s
       WHERE %3$s AND record_image_ne(ROW(%4$s), ROW(%5$s)) {_GONE}',
     own, number, keyed, of_t, of_s, hash)
   ELSE format('DELETE FROM ONLY %1$s t
-  WHERE (%2$s) IN (SELECT bucket FROM {{stage}}.differing WHERE number = %3$s) AND NOT EXISTS (
-    SELECT FROM {{stage}}.rows_%3$s s WHERE %4$s AND NOT record_image_ne(ROW(%5$s), ROW(%6$s)))',
+  WHERE (%2$s) IN (SELECT bucket FROM {STAGE}.differing WHERE number = %3$s) AND NOT EXISTS (
+    SELECT FROM {STAGE}.rows_%3$s s WHERE %4$s AND NOT record_image_ne(ROW(%5$s), ROW(%6$s)))',
   own, bucket, number, keyed, of_t, of_s) END"""
 _FILL = f"""format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM {STAGE}.rows_%s s
   WHERE NOT EXISTS (SELECT FROM ONLY %s t WHERE %s)', own, listed, listed, number, own, keyed)"""
-_READ_BACK = """format('INSERT INTO pg_temp.dolibarr_sandbox_come
-  SELECT %1$s, count(*), sum(%3$s), sum({version})
-    FROM ONLY %4$s t JOIN {stage}.rows_%1$s s ON %5$s WHERE t.xmin = %2$L::xid',
+_READ_BACK = f"""format('INSERT INTO pg_temp.dolibarr_sandbox_come
+  SELECT %1$s, count(*), sum(%3$s)
+    FROM ONLY %4$s t JOIN {STAGE}.rows_%1$s s ON %5$s WHERE t.xmin = %2$L::xid',
   number, :'mine', hash, own, keyed)"""
 # tables where an update was not all
 _LEFT = f"""CREATE TEMP TABLE dolibarr_sandbox_rest AS SELECT * FROM {_CHANGED} c WHERE NOT whole OR rows > (
@@ -103,15 +102,13 @@ _LEFT = f"""CREATE TEMP TABLE dolibarr_sandbox_rest AS SELECT * FROM {_CHANGED} 
 _KEEP = f"""CREATE TEMP TABLE dolibarr_sandbox_sums AS
   SELECT t.name, p.rows, p.hashes,
       coalesce(o.rows, 0) - coalesce(g.rows, 0) + coalesce(c.rows, 0) AS our_rows,
-      coalesce(o.hashes, 0) - coalesce(g.hashes, 0) + coalesce(c.hashes, 0) AS our_hashes,
-      v.versions - coalesce(g.versions, 0) + coalesce(c.versions, 0) AS our_versions
+      coalesce(o.hashes, 0) - coalesce(g.hashes, 0) + coalesce(c.hashes, 0) AS our_hashes
     FROM {STAGE}.tables t
     LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes FROM {STAGE}.prods GROUP BY 1) p
       USING (number)
     LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes FROM {STAGE}.ours GROUP BY 1) o
       USING (number)
-    LEFT JOIN (SELECT number, coalesce(versions, 0) AS versions FROM {STAGE}.versions) v USING (number)
-    LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes, sum(versions) AS versions
+    LEFT JOIN (SELECT number, sum(rows) AS rows, sum(hashes) AS hashes
         FROM pg_temp.dolibarr_sandbox_gone GROUP BY 1) g USING (number)
     LEFT JOIN pg_temp.dolibarr_sandbox_come c USING (number);
 DROP SCHEMA {STAGE} CASCADE;
@@ -121,34 +118,26 @@ SELECT json_build_object('carried', json_build_object('tables', count(*), 'rows'
 """
 
 
-def merge(version: int) -> str:
-    """A script for the clone: give it the rows that travelled, and keep what was counted of its tables.
-
-    Args:
-        version: the older server's, such as 180003.
-    """
-    renew, clear, read_back = (
-        text.format(stage=STAGE, version=version_hash(version)) for text in (_RENEW, _CLEAR, _READ_BACK)
-    )
+def merge() -> str:
+    """A script for the clone: give it the rows that travelled, and keep what was counted of its tables."""
     whole = f"{_CHANGED} WHERE whole ORDER BY number"
     renewed = f"{_CHANGED} WHERE whole AND others IS NOT NULL ORDER BY number"
     return (
         f"SET client_min_messages = warning;\nBEGIN;\n{_FOUND}"
         f"{_LOOSEN}SET CONSTRAINTS ALL DEFERRED;\n"
-        f"{_each(f'{_JOIN}, {renew}', renewed)}{_LEFT}"
-        f"{_each(f'{_JOIN}, {clear}', _REST)}{_each(f'{_JOIN}, {_FILL}', _REST)}"
+        f"{_each(f'{_JOIN}, {_RENEW}', renewed)}{_LEFT}"
+        f"{_each(f'{_JOIN}, {_CLEAR}', _REST)}{_each(f'{_JOIN}, {_FILL}', _REST)}"
         "SET CONSTRAINTS ALL IMMEDIATE;\n"
         f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}"
-        f"{_each(f'{_JOIN}, {read_back}', whole)}{_KEEP}"
+        f"{_each(f'{_JOIN}, {_READ_BACK}', whole)}{_KEEP}"
         + _each("format('ANALYZE %s', own)", f"{_CHANGED} WHERE many")
     )
 
 
 # what was counted and hashed before: of prod for all, of the clone for tables that nobody wrote to since
 OURS = f"""INSERT INTO {ACTUAL} SELECT kind, name, value FROM pg_temp.dolibarr_sandbox_sums,
-  LATERAL (VALUES ('rows', our_rows), ('content', our_hashes),
-    ('{VERSIONS}', our_versions)) v (kind, value)
- WHERE name NOT IN ({TOUCHED}) AND value IS NOT NULL;
+  LATERAL (VALUES ('rows', our_rows), ('content', our_hashes)) v (kind, value)
+ WHERE name NOT IN ({TOUCHED});
 """
 PRODS = f"""INSERT INTO {EXPECTED} SELECT kind, name, value, value FROM pg_temp.dolibarr_sandbox_sums,
   LATERAL (VALUES ('rows', coalesce(rows, 0)), ('content', coalesce(hashes, 0))) v (kind, value);

@@ -86,7 +86,7 @@ class Parallel(Stream):
         return held(self.engine, "".join(steps) + self._verified() + guessed)
 
     def _remembering(self) -> str:
-        return here(remembered.tell(self.check.version))
+        return here(remembered.TELL)
 
     def _schema(self) -> str:
         """The schema without its rows is kept in a variable: it is wanted twice."""

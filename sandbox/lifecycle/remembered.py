@@ -1,10 +1,11 @@
 """What a refresh remembers of the copy that it verified, so that the next one need not read all of it again.
 
-Of each larger table: its rows, their content as it was compared with prod's, and the versions of its rows
-that hold them. A row version is written once and never changes, and no two of one server share transaction,
-place and table. So a checkpoint's table that consists of the very same versions, read by the very same
-columns, has the very same content. To look at them costs a fraction of reading what they hold, and whatever
-was written since, by whomever, shows.
+Of each larger table: its rows, and their content as it was compared with prod's; and of the server, which
+transaction had not begun by then. A row version is written once and never changes, and nobody writes one in
+the name of a transaction that is over. So a checkpoint's table with as many rows as before, all of them older
+than that transaction, holds the very same rows; read by the very same columns, it has the very same content.
+To look at their age costs a fraction of reading what they hold, and whatever was written since shows, whoever
+wrote it.
 
 It is believed of a checkpoint of that very refresh only: its run is in the copy, and random.
 """
@@ -17,11 +18,10 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from sandbox.lifecycle import copying
-from sandbox.lifecycle.content import VERSIONS, version_hash
+from sandbox.lifecycle.content import FORM
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED, HORIZON
-from sandbox.postgres import literal
+from sandbox.postgres import XID, literal
 
 SMALL = 1000  # rows; a smaller table is sooner read than remembered
 _MOST = 40  # tables, the largest: what is known of them travels in a command line
@@ -42,7 +42,6 @@ class Table:
     oid: int
     shape: int  # see `SHAPE`
     rows: int
-    versions: int  # the sum of their hashes
     content: int  # see `content`
 
 
@@ -51,7 +50,7 @@ class Remembered:
     """The larger tables of one refresh's copy."""
 
     run: str  # the refresh's
-    xid: int  # the sandbox's server, when it was looked at
+    xid: int  # the sandbox's server: what was looked at has smaller transaction numbers
     horizon: int  # what prod's snapshot did not see has no smaller transaction number there
     tables: tuple[Table, ...]
 
@@ -69,14 +68,17 @@ class Remembered:
     def read(cls, page: Mapping[str, Any] | None) -> Remembered:
         """A ledger's page; nothing when there is none, or another version of this program wrote it."""
         try:
-            return cls.nothing() if page is None else cls.told(str(page["run"]), page)
+            if page is not None and page["form"] == FORM:
+                return cls.told(str(page["run"]), page)
         except (KeyError, TypeError):
-            return cls.nothing()
+            pass
+        return cls.nothing()
 
     def page(self) -> dict[str, Any]:
         """For a ledger."""
         tables = [list(astuple(one)) for one in self.tables]
-        return {"run": self.run, "xid": self.xid, "horizon": self.horizon, "tables": tables}
+        ages = {"xid": self.xid, "horizon": self.horizon}
+        return {"run": self.run, "form": FORM, **ages, "tables": tables}
 
     @property
     def names(self) -> str:
@@ -86,48 +88,36 @@ class Remembered:
     def believed(self) -> str:
         """A query of the sandbox's server: what of it can be believed there, as a table's columns."""
         rows = ", ".join(
-            f"({literal(one.name)}, {one.oid}, {one.shape}, {one.rows}, {one.versions}, {one.content})"
-            for one in self.tables
+            f"({literal(one.name)}, {one.oid}, {one.shape}, {one.rows}, {one.content})" for one in self.tables
         )
-        near = f"{copying.XID} - {self.xid} BETWEEN 0 AND {_FAR}"
-        values = rows or "(NULL, 0, 0, 0, 0, 0)"
+        near = f"{XID} - {self.xid} BETWEEN 0 AND {_FAR}"
+        values = rows or "(NULL, 0, 0, 0, 0)"
         return (
-            "SELECT name::text, oid::bigint, shape::bigint, rows::bigint, versions::numeric, content::numeric"
-            f" FROM (VALUES {values}) v (name, oid, shape, rows, versions, content)"
+            "SELECT name::text, oid::bigint, shape::bigint, rows::bigint, content::numeric"
+            f" FROM (VALUES {values}) v (name, oid, shape, rows, content)"
             f" WHERE name IS NOT NULL AND {near}"
         )
 
+    @property
+    def aged(self) -> str:
+        """SQL: of a query with rows `t` of the sandbox's, how many are not older than what is remembered.
 
-def tell(version: int) -> str:
-    """SQL for the session that verified a copy: print what is to be remembered.
+        The age is asked once: it grows with every transaction.
+        """
+        return f"count(*) FILTER (WHERE age(t.xmin) <= (SELECT age('{plain(self.xid)}'::xid)))"
 
-    Args:
-        version: the older server's, such as 180003.
-    """
-    return f"""DO $tell$
-DECLARE query text;
-BEGIN
-  SELECT string_agg(format('SELECT %L AS name, sum({version_hash(version)}) AS versions FROM ONLY %I.%I t',
-      name, nspname, relname), ' UNION ALL ') INTO query
-    FROM ({_largest()}) l JOIN ({RELATIONS}) r USING (name)
-   WHERE relkind = 'r' AND name NOT IN (SELECT name FROM {ACTUAL} WHERE kind = '{VERSIONS}');
-  IF query IS NOT NULL THEN  -- an INSERT would not read in parallel
-    EXECUTE 'CREATE TEMP TABLE dolibarr_sandbox_batch AS ' || query;
-    INSERT INTO {ACTUAL} SELECT '{VERSIONS}', * FROM pg_temp.dolibarr_sandbox_batch;
-  END IF;
-END
-$tell$;
-SELECT json_build_object('remembered', json_build_object('xid', {copying.XID},
+
+def plain(xid: int) -> int:
+    """A transaction number as rows have it, without the epoch."""
+    return max(xid % 2**32, 3)  # smaller ones have a meaning of their own
+
+
+# SQL for the session that verified a copy: print what is to be remembered; `settled` was there before it read
+TELL = f"""SELECT json_build_object('remembered', json_build_object('xid', :settled,
   'horizon', (SELECT min(low)::bigint FROM {EXPECTED} WHERE kind = '{HORIZON}'),
-  'tables', coalesce(json_agg(
-    json_build_array(name, oid::bigint, {SHAPE}, l.value, v.value, c.value)), '[]')))
-  FROM ({_largest()}) l JOIN ({RELATIONS}) r USING (name)
-  JOIN {ACTUAL} v USING (name) JOIN {ACTUAL} c USING (name)
- WHERE relkind = 'r' AND v.kind = '{VERSIONS}' AND c.kind = 'content';
+  'tables', coalesce(json_agg(json_build_array(name, oid::bigint, {SHAPE}, l.value, c.value)), '[]')))
+  FROM (SELECT name, value FROM {ACTUAL} WHERE kind = 'rows' AND value >= {SMALL}
+         ORDER BY value DESC, name LIMIT {_MOST}) l
+  JOIN ({RELATIONS}) r USING (name) JOIN {ACTUAL} c USING (name)
+ WHERE relkind = 'r' AND c.kind = 'content';
 """
-
-
-def _largest() -> str:
-    """A query: the tables of the copy that are worth it, and their rows."""
-    return f"""SELECT name, value FROM {ACTUAL} WHERE kind = 'rows' AND value >= {SMALL}
-  ORDER BY value DESC, name LIMIT {_MOST}"""

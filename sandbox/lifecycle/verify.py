@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sandbox.lifecycle import content
 from sandbox.lifecycle.shape import COUNTED, RELATIONS, facts
+from sandbox.postgres import XID
 
 # a sequence's next value as one number: 7 not yet called comes before 7 called
 _POSITION = "last_value + CASE WHEN is_called THEN 0.5 ELSE 0 END"
@@ -106,12 +107,15 @@ class Verification:
     def look(self, only: str = "") -> str:
         """SQL for the copy: the same, into a table of the session's own; temporary ones live in pg_temp.
 
+        The psql variable `settled` is left, a transaction number: what was seen has smaller ones.
+
         Args:
             only: a query of the names of those tables whose rows are to be read; empty: all.
         """
         actual = f"INSERT INTO {ACTUAL} "
-        queries = content.queries(self.version, "value", only, versions=True)
+        queries = content.queries(self.version, "value", only)
         return f"""{self.session}
+SELECT {XID} AS settled \\gset
 CREATE TEMP TABLE dolibarr_sandbox_actual (kind text, name text, value numeric);
 {actual}{self.facts};
 DO $look$
@@ -136,7 +140,7 @@ BEGIN
     SELECT kind, name, min(low) AS low, max(high) AS high FROM {EXPECTED}
      WHERE kind <> '{HORIZON}' GROUP BY 1, 2
   ), actual AS (
-    SELECT * FROM {ACTUAL} WHERE kind <> '{content.VERSIONS}'
+    SELECT * FROM {ACTUAL}
   ), differences AS (
     SELECT kind, name, a.value IS NULL AS missing, e.low IS NULL AS more, a.value, e.low
       FROM expected e FULL JOIN actual a USING (kind, name)
