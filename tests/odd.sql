@@ -27,6 +27,9 @@ CREATE TABLE node (id integer PRIMARY KEY, other integer REFERENCES node, v varc
 CREATE UNIQUE INDEX shouted ON node (upper(v), id) WHERE id > 3;
 ALTER TABLE node ADD CONSTRAINT later CHECK (id < 1000) NOT VALID;
 CREATE TABLE guarded (a integer);
+CREATE TABLE tuned (a integer, b text) WITH (fillfactor = 70, autovacuum_enabled = off);
+CREATE TABLE retuned (a integer, b text) WITH (toast.autovacuum_enabled = off, autovacuum_enabled = on);
+CREATE VIEW fenced WITH (security_barrier) AS SELECT a FROM tuned;
 CREATE POLICY few ON guarded USING (a > 1);
 CREATE MATERIALIZED VIEW seen AS SELECT count(*) AS n FROM parent;
 CREATE UNIQUE INDEX on_seen ON seen (n);

@@ -52,6 +52,31 @@ def test_workers_copy_what_a_dump_copies(odd: World, dumped: list[str], jobs: in
     assert odd.leftovers() == []
 
 
+def test_autovacuum_stays_away_from_what_is_being_filled(odd: World) -> None:
+    told = odd.folder / "alone"
+    query = (
+        "SELECT count(*) FILTER (WHERE reloptions @> ARRAY['autovacuum_enabled=off']),"
+        " array_agg(relname ORDER BY 1) FILTER (WHERE reloptions IS NULL OR NOT reloptions @>"
+        " ARRAY['autovacuum_enabled=off']) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE relkind = 'r' AND nspname !~ '^(pg_|information)'"
+    )
+    odd.programs(
+        pg_restore=f"""case "$*" in *post-data*)
+PGOPTIONS= "$(dirname "$0")/psql" -XqAt -h "$2" -p "$4" -U "$6" \\
+  -d {odd.sandbox}__next -c "{query}" >>'{told}'
+esac
+exec "$REAL" "$@" """
+    )
+    odd.overlay = merged(odd.overlay, {"refresh": {"jobs": 2}})
+    odd.refresh(db_only=True)
+    (alone, others) = told.read_text().split()[-1].split("|")
+    assert int(alone) >= 20
+    assert others == "{retuned}"  # prod says what becomes of it
+    left = "SELECT relname, reloptions::text FROM pg_class WHERE relkind = 'r' AND reloptions IS NOT NULL"
+    kept = {"tuned": "{fillfactor=70,autovacuum_enabled=off}", "retuned": "{autovacuum_enabled=on}"}
+    assert dict(odd.rows(odd.sandbox, left)) == kept
+
+
 @pytest.fixture
 def all_large(odd: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Every table is large enough to travel in binary, if what it is made of lets it."""

@@ -179,6 +179,7 @@ def unchanged(steady: World) -> Iterator[World]:
         ),
         ("CREATE TABLE more (a integer)", "columns of public.more is 1, prod has none"),
         ("ALTER TABLE llx_user ALTER login DROP NOT NULL", "not null of public.llx_user"),
+        ("ALTER TABLE llx_user SET (fillfactor = 70)", "options of public.llx_user is there, prod has none"),
     ],
 )
 def test_verification_finds_a_planted_fault_and_the_sandbox_stays(

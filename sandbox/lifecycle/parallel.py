@@ -81,7 +81,8 @@ class Parallel(Stream):
 
     def beside(self) -> str:
         """Shell text: fill a database that nobody uses, then verify it."""
-        steps = (self._positions(), self._schema(), self._rows(), self._sequences(), self._built())
+        schema = (self._positions(), self._schema(), self._left_alone())
+        steps = (*schema, self._rows(), self._sequences(), self._built())
         guessed = self._estimates() if self.statistics else ""
         return held(self.engine, "".join(steps) + self._verified() + guessed)
 
@@ -97,6 +98,15 @@ class Parallel(Stream):
             'case "$schema" in *"code 0") schema=${schema%code 0} ;; *) exit 1 ;; esac\n'
             f"{self._given('restore', self.there(self.restore('--section=pre-data')))}"
         )
+
+    def _left_alone(self) -> str:
+        """Keep autovacuum off what is being filled; the variable `noticed` has the SQL that ends this."""
+        alone = self.there(self.target.psql(self._begin + _ALONE))
+        return f"noticed=$(\n{alone}) || exit 1\n"
+
+    def _compared(self) -> str:
+        """Without what kept autovacuum off: that is not prod's."""
+        return f"{here(self._begin)}printf '%s\\n' \"$noticed\"\n{super()._compared()}"
 
     def _built(self) -> str:
         """Indexes, constraints and the like, several at once; pg_restore wants a file for that."""
@@ -232,6 +242,16 @@ SELECT format(E'SELECT pg_try_advisory_xact_lock({key}, %s) AS mine \\\\gset\n\\
 """
 
 
+# autovacuum would read what is being filled, for statistics that are on their way; what prod's tables say of
+# it stays, and one that was told to come may come
+_ALONE = f"""CREATE TEMP TABLE dolibarr_sandbox_alone AS
+  SELECT format('ALTER TABLE %I.%I', nspname, r.relname) AS alter
+    FROM ({RELATIONS}) r JOIN pg_class c USING (oid)
+   WHERE r.relkind = 'r' AND NOT EXISTS (
+     SELECT FROM unnest(reloptions) option WHERE option LIKE 'autovacuum_enabled=%');
+SELECT format('%s SET (autovacuum_enabled = off)', alter) FROM pg_temp.dolibarr_sandbox_alone \\gexec
+SELECT format('%s RESET (autovacuum_enabled);', alter) FROM pg_temp.dolibarr_sandbox_alone;
+"""
 _SET = f"""
 SELECT format('SELECT format(''SELECT pg_catalog.setval(%%L, %%s, %%L);'', name, last_value, is_called)'
   ' FROM (%s) s', string_agg(format('SELECT %L AS name, last_value, is_called FROM %I.%I',

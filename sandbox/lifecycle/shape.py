@@ -39,6 +39,7 @@ def facts(*, exact: bool) -> str:
         bare = f"""regexp_replace({text}, '::[a-z_ ."]+(\\(\\d+(,\\d+)?\\))?(\\[\\])*|[()\\s]', '', 'g')"""
         return f"hashtextextended({bare}, 0)"
 
+    options = "(SELECT string_agg(o, ',' ORDER BY o) FROM unnest(c.reloptions || t.reloptions) o)"
     labels = "(SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)"
     # NOT NULL constraints have rows of their own only since PostgreSQL 18: they are counted as columns' facts
     return f"""
@@ -58,6 +59,10 @@ SELECT 'default', own, {told("pg_get_expr(d.adbin, d.adrelid)")}
 UNION ALL
 SELECT 'relation', format('%s %s', r.relkind, r.name), 1 FROM relations r
  WHERE r.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+UNION ALL
+SELECT 'options', r.name, {told(options)}
+  FROM relations r JOIN pg_class c USING (oid) LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
+ WHERE r.relkind IN ('r', 'v', 'm') AND (c.reloptions IS NOT NULL OR t.reloptions IS NOT NULL)
 UNION ALL
 SELECT 'sequence definition', r.name, {
         told(
