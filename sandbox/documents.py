@@ -15,6 +15,7 @@ from pathlib import Path
 from shlex import quote
 
 HIDDEN = ".dolibarr-sandbox-"
+_NICE = 10  # how far a copy steps back; 19 would starve beside a database that takes all
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ def read_manifest(output: str) -> Manifest | None:
 def copy(source: str, live: Look, *, again: bool) -> str:
     """Shell text that copies a folder to beside or inside the live one; links stay links, times are kept.
 
+    It steps back for whatever else wants the processor: the database takes longer, and others are at work.
+
     Args:
         source: the folder to copy; only read.
         live: the folder that the copy will replace; it gives owner and mode.
@@ -142,6 +145,7 @@ def copy(source: str, live: Look, *, again: bool) -> str:
         begin, tidy = f"rm -rf -- {target}\nmkdir -m 700 -- {target} || exit 1\n", ""
     flags = "-RpPu" if again else "-RpP"
     return (
+        f"renice -n {_NICE} -p $$ >/dev/null 2>&1\n"
         f"failed=0\n{begin}cp {flags} -- {quote(f'{source}/.')} {target}/ || failed=1\n{tidy}{owner}"
         f"chmod {live.mode} {target} || failed=1\nexit $failed\n"
     )

@@ -98,6 +98,17 @@ def test_a_swap_is_finished_from_wherever_it_stopped(
         assert content(live) == NEW | {"link": Path("/etc/hostname").read_text()}
 
 
+def test_a_copy_steps_back_for_the_database(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    prod, live = pair
+    programs = filled(
+        tmp_path / "programs", {"cp": f'#!/bin/sh\nnice >"{tmp_path}/nice"\nexec /bin/cp "$@"\n'}
+    )
+    (programs / "cp").chmod(0o755)
+    copied = sh(f"PATH={programs}:$PATH\n{documents.copy(str(prod), looked(live), again=False)}")
+    assert copied.returncode == 0
+    assert int((tmp_path / "nice").read_text()) == min(os.nice(0) + 10, 19)
+
+
 @pytest.mark.parametrize(("beside", "done"), [(True, 0), (True, 1), (False, 0)])
 def test_a_copy_that_is_not_wanted_leaves_the_live_folder(
     pair: tuple[Path, Path], beside: bool, done: int
