@@ -31,7 +31,7 @@ SUBJECTS = ("refresh", "checkpoints")
 def measure(subject: str, size: int, given: argparse.Namespace, kept: Kept, console: Console) -> None:
     """One subject at one size, in a lab of its own."""
     with tempfile.TemporaryDirectory(prefix="dolibarr-sandbox-bench-", dir=given.folder) as folder:
-        ops = Ops(Path(folder))
+        ops = Ops(Path(folder), variables=_compiled(Path(folder)))
         try:
             if subject == "refresh":
                 measured = Refreshes(ops, console).measure(size, given.rounds)
@@ -41,6 +41,11 @@ def measure(subject: str, size: int, given: argparse.Namespace, kept: Kept, cons
         finally:
             ops.inv("lab.down", codes=(0, 1))
     kept.add(subject, measured)
+
+
+def _compiled(folder: Path) -> dict[str, str]:
+    """Variables by which Python keeps the modules that it compiled, wherever the package is."""
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
 
 
 def options() -> argparse.ArgumentParser:

@@ -23,9 +23,10 @@ Written by `nox -s bench`; every figure is from the runs named below it, none is
 copied the same prod in turn. Before the rounds that are timed is one that is not: in it the copy of each
 was compared with prod, row by row, and memory was looked at: the most at any moment, shared pages counted
 once. The lab's server does not wait for the disk (`fsync=off`), which flatters whoever writes most; what is
-left to write is written before each command, and time is from its start to its end. Load is the machine's
-own over a minute, before and after: where it is above the cores, others used them too, and neither times
-nor ratios say much.
+left to write is written before each command, the copy before it is vacuumed by then, and time is from its
+start to its end; `inv` has its modules compiled, as when it is installed. Load is the machine's own over a
+minute, before and after: where it is above the cores, others used them too, and neither times nor ratios say
+much.
 """
 
 

@@ -15,13 +15,15 @@ from sandbox.lab.ops import Ops
 from sandbox.lab.server import programs
 
 TODAY, FULL, CHANGES = "today's way", "inv refresh", "inv refresh, 1 % of 5 tables changed"
-COPY, DSLR, CLONE = "the server's own copy", "dslr", "pgcopydb clone"
+COPY, DSLR = "the server's own copy", "dslr"
+CLONE, REPLACED = "pgcopydb clone", "pgcopydb clone, replacing"
 THEIRS, KEPT, COPIED = "bench_theirs", "bench_kept", "bench_copied"  # databases; KEPT is prod for DSLR
 MEANING = {
     TODAY: "`pg_dump -Fc` to a file, `DROP OWNED`, `pg_restore`",
     "pipe": "`DROP OWNED`, `pg_dump -Fc -Z0 | pg_restore`",
     "directory, 2 jobs": "`pg_dump -Fd -j2` to a folder, `DROP OWNED`, `pg_restore -j2`",
     CLONE: "`pgcopydb clone --table-jobs 2 --index-jobs 2` into an empty database",
+    REPLACED: "the same, and before it `dropdb` and `createdb`: the others clear what they replace, too",
     DSLR: "`dslr snapshot` and `dslr restore`: within one server, and prod must have no sessions",
     COPY: "`CREATE DATABASE … TEMPLATE … STRATEGY FILE_COPY`: the same, without DSLR",
     FULL: "`inv refresh --yes --full`, all of it: documents, verification, neutralization, statistics, swap",
@@ -91,8 +93,9 @@ def ways(ops: Ops, place: Path) -> list[Way]:
     if pgcopydb := found("pgcopydb"):
         words = f"--dir {place}/pgcopydb --table-jobs 2 --index-jobs 2 --no-owner --no-acl --skip-extensions"
         sides = f"--source 'postgresql://{READER}@{HOST}/{PROD}' --target 'postgresql://{SANDBOX}@{HOST}/{THEIRS}'"
-        clean = f"rm -rf {place}/pgcopydb && {anew}"
-        some.append(Way(CLONE, f"{pgcopydb} clone {words} {sides}", before=clean))
+        clone, clean = f"{pgcopydb} clone {words} {sides}", f"rm -rf {place}/pgcopydb"
+        some.append(Way(CLONE, clone, before=f"{clean} && {anew}"))
+        some.append(Way(REPLACED, f"{anew} && {clone}", before=clean))
     if dslr := found("dslr"):
         clean = f"{dslr} delete bench || true"
         some.append(Way(DSLR, f"{dslr} snapshot bench && {dslr} restore bench", KEPT, before=clean))
