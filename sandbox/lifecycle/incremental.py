@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from sandbox.engines import Engine
 from sandbox.lifecycle import buckets, copying, merge, verify
 from sandbox.lifecycle.holder import held, here, seeing
-from sandbox.lifecycle.parallel import Parallel
+from sandbox.lifecycle.parallel import Parallel, at_once
 from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.stream import EXPECTING, STOP
 from sandbox.postgres import SCRIPT_FAILED, Access
@@ -58,10 +58,8 @@ class Incremental(Parallel):
         """Shell text: make the clone, bring it up to date, then verify it."""
         counted = self._counted_meanwhile() if self.known.tables else self._counted()
         again = self._again() if self.known.tables else ""
-        rows = self._changed(buckets.compare(1))
-        return held(
-            self.engine, f"{self._positions()}{counted}{rows}{again}{self._sequences()}{self._verified()}"
-        )
+        rows = at_once(self._sequences(), self._changed(buckets.compare(1)) + again)
+        return held(self.engine, f"{self._positions()}{counted}{rows}{self._verified()}")
 
     def _cloned(self) -> str:
         """The clone, by the first way that works; what is said of those that the server refused is left out.

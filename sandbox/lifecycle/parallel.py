@@ -81,10 +81,12 @@ class Parallel(Stream):
 
     def beside(self) -> str:
         """Shell text: fill a database that nobody uses, then verify it."""
-        schema = (self._positions(), self._schema(), self._left_alone())
-        steps = (*schema, self._rows(), self._sequences(), self._built())
-        guessed = self._estimates() if self.statistics else ""
-        return held(self.engine, "".join(steps) + self._verified() + guessed)
+        begun = (self._positions(), self._schema(), self._left_alone(), self._rows())
+        built = at_once(self._sequences(), self._built())
+        proven = self._verified()
+        if self.statistics:
+            proven = at_once(self._estimates(), proven)
+        return held(self.engine, "".join(begun) + built + proven)
 
     def _remembering(self) -> str:
         return here(remembered.TELL)
@@ -124,7 +126,7 @@ exit $code
         return self._given("build", self.engine.inner_command(self.engine.settings.sandbox, text))
 
     def _estimates(self) -> str:
-        """The planner's statistics, when all is proven to be there that they are about."""
+        """The planner's statistics, when all is there that they are about."""
         told, known = self.dump("--statistics-only"), f"{{ {self.there(self.restore())}\n}} >&4"
         return self.joined(("estimate", told), ("assume", known)) + STOP
 
@@ -190,6 +192,11 @@ exit $code
         """Every sequence to prod's position."""
         take = f"{{ {self.there(self.target.psql())}\n}} >/dev/null"
         return self.joined(("take", self.asked(verify.SESSION + _SET)), ("set", take)) + STOP
+
+
+def at_once(aside: str, main: str) -> str:
+    """Shell text: two texts beside each other; goes on when both have ended, and only when both did well."""
+    return f"(\n{aside}) &\naside=$!\n(\n{main})\nmain=$?\nwait $aside && [ $main = 0 ] || exit 1\n"
 
 
 def _numbered(query: str) -> str:
