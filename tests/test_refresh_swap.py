@@ -119,14 +119,20 @@ def test_swap_carries_odd_names_and_every_kind_of_object(lab_root: Path, tmp_pat
 
 
 def after_restore(statement: str) -> str:
-    """A pg_restore that does its work, and after the last of it this to the database it restored into."""
+    """A pg_restore that does its work, and after the last of it, and once the sequences are set that are set
+    meanwhile, this to the database it restored into."""
     return f"""
 "$REAL" "$@" || exit
 case "$*" in *post-data*) ;; *) exit ;; esac
 previous= target=
 for word; do [ "$previous" = -d ] && target=$word; previous=$word; done
-[ -z "$target" ] || PGOPTIONS= "$(dirname "$0")/psql" -Xq -h "$2" -p "$4" -U "$6" -d "$target" \\
-  -c {statement!r}
+[ -n "$target" ] || exit 0
+ask() {{ PGOPTIONS= "$(dirname "$0")/psql" -XqAt -h "$host" -p "$port" -U "$user" -d "$target" -c "$1"; }}
+host=$2 port=$4 user=$6 tries=0
+while [ -n "$(ask 'SELECT 1 FROM pg_sequences WHERE last_value IS NULL')" ]; do
+  tries=$((tries + 1)) && [ $tries -lt 200 ] && sleep 0.05 || exit 1
+done
+ask {statement!r}
 """
 
 
