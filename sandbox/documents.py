@@ -145,9 +145,8 @@ def copy(source: str, live: Look, *, again: bool) -> str:
         begin, tidy = f"rm -rf -- {target}\nmkdir -m 700 -- {target} || exit 1\n", ""
     flags = "-RpPu" if again else "-RpP"
     return (
-        f"renice -n {_NICE} -p $$ >/dev/null 2>&1\n"
-        f"failed=0\n{begin}cp {flags} -- {quote(f'{source}/.')} {target}/ || failed=1\n{tidy}{owner}"
-        f"chmod {live.mode} {target} || failed=1\nexit $failed\n"
+        f"failed=0\n{begin}nice -n {_NICE} cp {flags} -- {quote(f'{source}/.')} {target}/ || failed=1\n"
+        f"{tidy}{owner}chmod {live.mode} {target} || failed=1\nexit $failed\n"
     )
 
 

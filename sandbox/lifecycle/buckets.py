@@ -15,7 +15,7 @@ is looked at again in buckets.
 from __future__ import annotations
 
 from sandbox.lifecycle.content import row_hash
-from sandbox.lifecycle.remembered import SHAPE, Remembered, plain
+from sandbox.lifecycle.remembered import SHAPE, Remembered, newer
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.postgres import literal
 
@@ -102,11 +102,6 @@ def ask(version: int, known: Remembered) -> str:
     return f"{_MEMORY}{_digests('COPY (', ') TO STDOUT', _tables(version, known.names))} \\gexec\n"
 
 
-def horizon(known: Remembered) -> str:
-    """A script for prod, in a transaction: what the scripts of `compare` ask prod about its rows' age."""
-    return f"SELECT age('{plain(known.horizon)}'::xid) AS horizon \\gset\n"
-
-
 def prepare(version: int, known: Remembered) -> str:
     """A script for the clone: refuse what buckets do not show, and make room.
 
@@ -144,7 +139,8 @@ def look(known: Remembered) -> str:
     Args:
         known: see `ask`.
     """
-    count = literal(f"SELECT %s::bigint AS number, count(*) AS rows, {known.aged} AS newer FROM ONLY %s t")
+    counts = f"count(*) AS rows, count(*) FILTER (WHERE {newer(known.xid)}) AS newer"
+    count = literal(f"SELECT %s::bigint AS number, {counts} FROM ONLY %s t")
     none = "SELECT 0::bigint AS number, 0::bigint AS rows, 0::bigint AS newer LIMIT 0"
     return f"""SELECT coalesce(string_agg(format({count}, number, own), ' UNION ALL '), '{none}')
     AS counts FROM {STAGE}.tables WHERE whole \\gset
@@ -161,11 +157,12 @@ _UNKNOWN = f"SELECT * FROM {STAGE}.tables WHERE number NOT IN (SELECT number FRO
 LOOK_AGAIN = f"{_MEMORY}{_digests(_INTO_OURS, '', _UNKNOWN + ' AND round = 2')} \\gexec\n"
 
 
-def compare(turn: int) -> str:
+def compare(turn: int, known: Remembered) -> str:
     """A script for the clone: what differs; prints the script that has prod send the rows.
 
     Args:
         turn: 1, or 2 for the tables that `ARRIVED` could not settle.
+        known: see `ask`.
     """
     return f"""ANALYZE {STAGE}.ours, {STAGE}.prods;
 INSERT INTO {STAGE}.differing
@@ -178,7 +175,7 @@ SELECT format(E'SELECT %L;\nCOPY (SELECT %s FROM ONLY %s t WHERE %s) TO STDOUT;\
     format(E'CREATE UNLOGGED TABLE {STAGE}.rows_%s {_ALONE} AS SELECT %s FROM ONLY %s LIMIT 0;\n'
       'COPY {STAGE}.rows_%s FROM STDIN;', number, listed, own, number),
     listed, own,
-    CASE WHEN whole THEN 'age(t.xmin) <= :horizon' ELSE format('%s = ANY (%L)', bucket, buckets) END,
+    CASE WHEN whole THEN {literal(newer(known.horizon))} ELSE format('%s = ANY (%L)', bucket, buckets) END,
     E'\\\\.\n')
   FROM {STAGE}.tables JOIN (SELECT number, array_agg(bucket)::bigint[] AS buckets FROM {STAGE}.differing
     GROUP BY number) d USING (number) WHERE round = {turn} ORDER BY number;

@@ -58,7 +58,7 @@ class Incremental(Parallel):
         """Shell text: make the clone, bring it up to date, then verify it."""
         counted = self._counted_meanwhile() if self.known.tables else self._counted()
         again = self._again() if self.known.tables else ""
-        rows = at_once(self._sequences(), self._changed(buckets.compare(1)) + again)
+        rows = at_once(self._sequences(), self._changed(1) + again)
         return held(self.engine, f"{self._positions()}{counted}{rows}{self._verified()}")
 
     def _cloned(self) -> str:
@@ -90,7 +90,7 @@ class Incremental(Parallel):
     def _counted(self) -> str:
         """Both sides count and hash their buckets at the same time."""
         both = self.joined(("count", self._told()), ("note", self._taken()))
-        return f"{self._cloned()}( {self._looked()}) &\nlook=$!\n{both}wait $look || failed=look\n{STOP}"
+        return self._cloned() + at_once(self._looked(), both + STOP)
 
     def _counted_meanwhile(self) -> str:
         """The same, while the clone is made: prod's answer waits in a variable, since most is one bucket."""
@@ -117,24 +117,26 @@ exit 1
 }}
 {self.ended("alike")}"""
 
-    def _changed(self, compare: str) -> str:
+    def _changed(self, turn: int) -> str:
         """The rows of what differs."""
-        begin = f"{seeing()}{here(self.check.session + buckets.horizon(self.known))}"
-        read = f"{{ {begin}printf '%s\\n' \"$differing\"\n}} | {{ {self.here(self.prod.psql())}\n}}"
+        read = self._replied("differing")
         return (
-            f"differing=$(\n{self._writer(compare)}) || exit 1\n"
+            f"differing=$(\n{self._writer(buckets.compare(turn, self.known))}) || exit 1\n"
             f"{self.joined(('read', read), ('write', self._written()))}{STOP}"
         )
 
+    def _replied(self, variable: str) -> str:
+        """Prod's answer to the script that a shell variable has."""
+        script = f"{seeing()}{here(self.check.session)}printf '%s\\n' \"${variable}\"\n"
+        return f"{{ {script}}} | {{ {self.here(self.prod.psql())}\n}}"
+
     def _again(self) -> str:
         """The tables in buckets that are not settled by what prod wrote since."""
-        count = f"{{ {seeing()}{here(self.check.session)}printf '%s\\n' \"$asking\"\n}}"
-        told = f"{count} | {{ {self.here(self.prod.psql())}\n}}"
         look = f"{{ {self._writer(buckets.LOOK_AGAIN)}\n}} >&2 || exit 1\n"
         text = (
             f'asking=$(\n{self._writer(buckets.ARRIVED)}) || exit 1\n[ -n "$asking" ] || exit 0\n'
-            f"{self.joined(('count', told), ('note', self._taken()))}{STOP}{look}"
-            f"{self._changed(buckets.compare(2))}"
+            f"{self.joined(('count', self._replied('asking')), ('note', self._taken()))}{STOP}{look}"
+            f"{self._changed(2)}"
         )
         return f"(\n{text}) 4>/dev/null\n{self.ended('again')}"
 
@@ -145,7 +147,7 @@ exit 1
         """
         facts = f"{self.check.ask_facts()}COMMIT;\n"
         return (
-            f"{here(self._begin + merge.merge())}echo 'dolibarr-sandbox stage verify' >&2\n"
+            f"{here(self._begin + merge.MERGE)}echo 'dolibarr-sandbox stage verify' >&2\n"
             f"{self.answered(facts)}{here(self.check.look(merge.TOUCHED) + merge.OURS)}"
             f"{EXPECTING}{here(merge.PRODS + verify.COMPARE)}"
         )

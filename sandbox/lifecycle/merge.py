@@ -118,22 +118,19 @@ SELECT json_build_object('carried', json_build_object('tables', count(*), 'rows'
 """
 
 
-def merge() -> str:
-    """A script for the clone: give it the rows that travelled, and keep what was counted of its tables."""
-    whole = f"{_CHANGED} WHERE whole ORDER BY number"
-    renewed = f"{_CHANGED} WHERE whole AND others IS NOT NULL ORDER BY number"
-    return (
-        f"SET client_min_messages = warning;\nBEGIN;\n{_FOUND}"
-        f"{_LOOSEN}SET CONSTRAINTS ALL DEFERRED;\n"
-        f"{_each(f'{_JOIN}, {_RENEW}', renewed)}{_LEFT}"
-        f"{_each(f'{_JOIN}, {_CLEAR}', _REST)}{_each(f'{_JOIN}, {_FILL}', _REST)}"
-        "SET CONSTRAINTS ALL IMMEDIATE;\n"
-        f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}"
-        f"{_each(f'{_JOIN}, {_READ_BACK}', whole)}{_KEEP}"
-        + _each("format('ANALYZE %s', own)", f"{_CHANGED} WHERE many")
-    )
-
-
+_WHOLE = f"{_CHANGED} WHERE whole ORDER BY number"
+_RENEWED = f"{_CHANGED} WHERE whole AND others IS NOT NULL ORDER BY number"
+# a script for the clone: give it the rows that travelled, and keep what was counted of its tables
+MERGE = (
+    f"SET client_min_messages = warning;\nBEGIN;\n{_FOUND}"
+    f"{_LOOSEN}SET CONSTRAINTS ALL DEFERRED;\n"
+    f"{_each(f'{_JOIN}, {_RENEW}', _RENEWED)}{_LEFT}"
+    f"{_each(f'{_JOIN}, {_CLEAR}', _REST)}{_each(f'{_JOIN}, {_FILL}', _REST)}"
+    "SET CONSTRAINTS ALL IMMEDIATE;\n"
+    f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}"
+    f"{_each(f'{_JOIN}, {_READ_BACK}', _WHOLE)}{_KEEP}"
+    + _each("format('ANALYZE %s', own)", f"{_CHANGED} WHERE many")
+)
 # what was counted and hashed before: of prod for all, of the clone for tables that nobody wrote to since
 OURS = f"""INSERT INTO {ACTUAL} SELECT kind, name, value FROM pg_temp.dolibarr_sandbox_sums,
   LATERAL (VALUES ('rows', our_rows), ('content', our_hashes)) v (kind, value)

@@ -108,7 +108,7 @@ class Parallel(Stream):
 
     def _compared(self) -> str:
         """Without what kept autovacuum off: that is not prod's."""
-        return f"{here(self._begin)}printf '%s\\n' \"$noticed\"\n{super()._compared()}"
+        return f"{here(as_role(self.role))}printf '%s\\n' \"$noticed\"\n{super()._compared()}"
 
     def _built(self) -> str:
         """Indexes, constraints and the like, several at once; pg_restore wants a file for that."""

@@ -77,8 +77,7 @@ class Remembered:
     def page(self) -> dict[str, Any]:
         """For a ledger."""
         tables = [list(astuple(one)) for one in self.tables]
-        ages = {"xid": self.xid, "horizon": self.horizon}
-        return {"run": self.run, "form": FORM, **ages, "tables": tables}
+        return {"run": self.run, "form": FORM, "xid": self.xid, "horizon": self.horizon, "tables": tables}
 
     @property
     def names(self) -> str:
@@ -98,18 +97,14 @@ class Remembered:
             f" WHERE name IS NOT NULL AND {near}"
         )
 
-    @property
-    def aged(self) -> str:
-        """SQL: of a query with rows `t` of the sandbox's, how many are not older than what is remembered.
 
-        The age is asked once: it grows with every transaction.
-        """
-        return f"count(*) FILTER (WHERE age(t.xmin) <= (SELECT age('{plain(self.xid)}'::xid)))"
+def newer(xid: int) -> str:
+    """SQL, a condition on a row `t`: it was written by this transaction or a later one.
 
-
-def plain(xid: int) -> int:
-    """A transaction number as rows have it, without the epoch."""
-    return max(xid % 2**32, 3)  # smaller ones have a meaning of their own
+    Rows have no epoch, and their smallest numbers a meaning of their own. The age is asked once for a
+    statement: it grows with every transaction.
+    """
+    return f"age(t.xmin) <= (SELECT age('{max(xid % 2**32, 3)}'::xid))"
 
 
 # SQL for the session that verified a copy: print what is to be remembered; `settled` was there before it read

@@ -139,11 +139,9 @@ BEGIN
   WITH expected AS (
     SELECT kind, name, min(low) AS low, max(high) AS high FROM {EXPECTED}
      WHERE kind <> '{HORIZON}' GROUP BY 1, 2
-  ), actual AS (
-    SELECT * FROM {ACTUAL}
   ), differences AS (
     SELECT kind, name, a.value IS NULL AS missing, e.low IS NULL AS more, a.value, e.low
-      FROM expected e FULL JOIN actual a USING (kind, name)
+      FROM expected e FULL JOIN {ACTUAL} a USING (kind, name)
      WHERE a.value IS NULL OR e.low IS NULL OR a.value NOT BETWEEN e.low AND e.high
   ), lines AS (
     SELECT kind, name, format('%s of %s is %s', kind, name, CASE
