@@ -157,6 +157,16 @@ _UNKNOWN = f"SELECT * FROM {STAGE}.tables WHERE number NOT IN (SELECT number FRO
 LOOK_AGAIN = f"{_MEMORY}{_digests(_INTO_OURS, '', _UNKNOWN + ' AND round = 2')} \\gexec\n"
 
 
+# rows that came are looked up by key
+SEEK = "SET random_page_cost = 1.1;\n"
+# what they change of a table that is one bucket: said while prod already reads the next table
+_WEIGH = f"""format('ANALYZE {STAGE}.rows_%1$s (%5$s);
+  INSERT INTO {STAGE}.arrived SELECT %1$s, count(*), count(*) FILTER (WHERE t.ctid IS NULL),
+    coalesce(sum(CASE WHEN t.ctid IS NOT NULL THEN %2$s END), 0),
+    (SELECT coalesce(sum(%2$s), 0) FROM {STAGE}.rows_%1$s t)
+    FROM {STAGE}.rows_%1$s s LEFT JOIN ONLY %3$s t ON %4$s;', number, hash, own, keyed, keys)"""
+
+
 def compare(turn: int, known: Remembered) -> str:
     """A script for the clone: what differs; prints the script that has prod send the rows.
 
@@ -176,9 +186,10 @@ SELECT format(E'SELECT %L;\nCOPY (SELECT %s FROM ONLY %s t WHERE %s) TO STDOUT;\
       'COPY {STAGE}.rows_%s FROM STDIN;', number, listed, own, number),
     listed, own,
     CASE WHEN whole THEN {literal(newer(known.horizon))} ELSE format('%s = ANY (%L)', bucket, buckets) END,
-    E'\\\\.\n')
-  FROM {STAGE}.tables JOIN (SELECT number, array_agg(bucket)::bigint[] AS buckets FROM {STAGE}.differing
-    GROUP BY number) d USING (number) WHERE round = {turn} ORDER BY number;
+    concat(E'\\\\.\n', CASE WHEN whole THEN {_WEIGH} END))
+  FROM {STAGE}.tables JOIN (SELECT number, array_agg(bucket)::bigint[] AS buckets, sum(rows) AS rows
+    FROM {STAGE}.differing GROUP BY number) d USING (number) WHERE round = {turn}
+ ORDER BY d.rows DESC NULLS LAST, number;
 """
 
 
@@ -197,14 +208,7 @@ END $most$;"""
 
 # whether what prod wrote since makes each table's content prod's; prints the script that has prod tell the
 # buckets of those that it does not: rows are gone there, or the guess was wrong
-ARRIVED = f"""SET random_page_cost = 1.1;
-SELECT format('ANALYZE {STAGE}.rows_%1$s (%5$s);
-  INSERT INTO {STAGE}.arrived SELECT %1$s, count(*), count(*) FILTER (WHERE t.ctid IS NULL),
-    coalesce(sum(CASE WHEN t.ctid IS NOT NULL THEN %2$s END), 0),
-    (SELECT coalesce(sum(%2$s), 0) FROM {STAGE}.rows_%1$s t)
-    FROM {STAGE}.rows_%1$s s LEFT JOIN ONLY %3$s t ON %4$s', number, hash, own, keyed, keys)
-  FROM {STAGE}.tables WHERE whole AND number IN (SELECT number FROM {STAGE}.differing) \\gexec
-{_enough(f"SELECT sum(rows) FROM {STAGE}.arrived")}
+ARRIVED = f"""{_enough(f"SELECT sum(rows) FROM {STAGE}.arrived")}
 UPDATE {STAGE}.tables t SET whole = false, round = 2
   FROM {STAGE}.arrived a LEFT JOIN {STAGE}.ours o USING (number) LEFT JOIN {STAGE}.prods p USING (number)
  WHERE t.number = a.number

@@ -122,7 +122,7 @@ exit 1
         read = self._replied("differing")
         return (
             f"differing=$(\n{self._writer(buckets.compare(turn, self.known))}) || exit 1\n"
-            f"{self.joined(('read', read), ('write', self._written()))}{STOP}"
+            f"{self.joined(('read', read), ('write', self._written(buckets.SEEK)))}{STOP}"
         )
 
     def _replied(self, variable: str) -> str:
