@@ -73,13 +73,21 @@ printf 'path %s\\n' "$here"
 stat -c 'owner %u:%g
 mode %a' . || exit 1
 user=$(id -u) && echo "user $user" || exit 1
-boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
-parent=$(dirname "$here")
-if [ -w "$parent" ] && ! mountpoint -q . 2>/dev/null && [ "$(stat -c %d .)" = "$(stat -c %d ..)" ]
-then echo 'place beside'; else echo 'place inside'; fi
-while stat -c "identity %d:%i $boot" "$here" || exit 1; [ "$here" != / ]; do
-  here=$(dirname "$here") || exit 1
+boot=
+{{ read -r boot </proc/sys/kernel/random/boot_id; }} 2>/dev/null
+at=$here
+set -- "$here"
+while [ "$at" != / ]; do
+  at=${{at%/*}}
+  at=${{at:-/}}
+  set -- "$@" "$at"
 done
+stat -c "identity %d:%i $boot" -- "$@" || exit 1
+parent=${{2:-/}}
+devices=$(stat -c %d . ..) || exit 1
+set -- $devices
+if [ -w "$parent" ] && [ "$1" = "$2" ] && ! mountpoint -q . 2>/dev/null
+then echo 'place beside'; else echo 'place inside'; fi
 """
 
 
