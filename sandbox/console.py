@@ -25,7 +25,6 @@ if TYPE_CHECKING:  # rich costs 60 ms, which `inv --list` need not pay
 
 STAGES = {
     "look": "looking at both sides",
-    "create": "making the next database",
     "pause": "stopping the application",
     "copy": "copying prod",
     "verify": "verifying the copy",

@@ -40,7 +40,7 @@ def world(lab_root: Path, tmp_path: Path) -> Iterator[World]:
 
 
 def test_what_was_interrupted_is_announced_before_it_is_put_back(world: World) -> None:
-    process = world.start("stage", "copy")
+    process = world.start("stage", "verify")
     said, _ = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL, said
     left = journal.interrupted(world.settings())

@@ -54,22 +54,24 @@ class Parallel(Stream):
         target: the database that is written; nobody uses it.
         role: who owns what is restored; empty when it is the role that connects.
         check: how the copy is verified.
+        create: SQL for the maintenance database that makes the target.
         statistics: the planner's travel too; both programs and the target's server know how.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one copy's world
         self,
         engine: Engine,
         target: Access,
         role: str,
         check: verify.Verification,
+        create: str = "",
         *,
         statistics: bool = False,
     ) -> None:
         self.jobs = engine.settings.refresh.jobs
         options = (target.env.get("PGOPTIONS", ""), _BUILDING, _UNHELPED if self.jobs > 1 else "")
         env = {**target.env, "PGOPTIONS": " ".join(filter(None, options))}
-        super().__init__(engine, replace(target, env=env), role, check)
+        super().__init__(engine, replace(target, env=env), role, check, create)
         self.statistics = statistics
 
     @property
@@ -77,10 +79,11 @@ class Parallel(Stream):
         """How often each program of `beside` must say that it ended well."""
         both = {"read": self.jobs, "write": self.jobs}
         guess = {"estimate": 1, "assume": 1} if self.statistics else {}
-        return {"dump": 1, "restore": 1, **both, "take": 1, "set": 1, "build": 1, "verify": 1, **guess}
+        begun = {"create": 1, "dump": 1, "restore": 1}
+        return {**begun, **both, "take": 1, "set": 1, "build": 1, "verify": 1, **guess}
 
     def beside(self) -> str:
-        """Shell text: fill a database that nobody uses, then verify it."""
+        """Shell text: make a database that nobody uses, fill it, then verify it."""
         begun = (self._positions(), self._schema(), self._left_alone(), self._rows())
         built = at_once(self._sequences(), self._built())
         proven = self._verified()
@@ -92,11 +95,15 @@ class Parallel(Stream):
         return here(remembered.TELL)
 
     def _schema(self) -> str:
-        """The schema without its rows is kept in a variable: it is wanted twice."""
+        """The schema without its rows, which is asked for while the server makes the database.
+
+        It is kept in a variable: it is wanted twice.
+        """
         return (
-            "schema=$(\nexec 5>&1\n"
+            f"(\n{self._created()}) &\nmaker=$!\nschema=$(\nexec 5>&1\n"
             f"code=$( {{ {{ {self.dump(*_SCHEMA)}\necho $? >&3; }} | base64 >&5; }} 3>&1 )\n"
             f'{sentinel(self.run, "dump", "$code")}echo "code $code"\n)\n'
+            "wait $maker || exit 1\n"
             'case "$schema" in *"code 0") schema=${schema%code 0} ;; *) exit 1 ;; esac\n'
             f"{self._given('restore', self.there(self.restore('--section=pre-data')))}"
         )

@@ -34,7 +34,7 @@ class Progress(Protocol):
 
 
 # of a swap; in-place also has pause and resume
-STAGES = ("look", "create", "copy", "verify", "documents", "neutralize", "swap", "clean")
+STAGES = ("look", "copy", "verify", "documents", "neutralize", "swap", "clean")
 
 
 class Silent:

@@ -94,11 +94,9 @@ class Swap(Work):
             end = swap.ended(copying.making(self.engine.run), _GONE_WITHIN)
             self.sql(self.live.maintenance, end + swap.drop(self.plan.names.next), "dropping the clone")
         names, sandbox = self.plan.names, self.plan.sandbox
-        self.begin("create")
-        self.create(swap.create(names, sandbox.owner, sandbox.options, claim))
         self.begin("copy")
-        carried = self.carrier(beside)
-        return self.copy(carried, carried.beside(), carried.wanted), why
+        create = swap.create(names, sandbox.owner, sandbox.options, claim)
+        return self.filled(self.carrier(beside, create)), why
 
     def changes(self, beside: Access, claim: str) -> Copied:
         """Clone the checkpoint, and carry what prod changed since."""
@@ -113,33 +111,26 @@ class Swap(Work):
         )
         self.begin("copy")
         role, check = self.plan.role, self.check
-        carried = Incremental(self.engine, beside, role, check, order, base.known)
+        return self.filled(Incremental(self.engine, beside, role, check, order, base.known))
+
+    def filled(self, carried: stream.Stream) -> Copied:
+        """Make the next database and fill it, unless somebody just made it."""
         try:
             return self.copy(carried, carried.beside(), carried.wanted)
         except Failed as error:
             if swap.EXISTS in error.what:
                 self.forget_all()
-                raise Busy(f"another run just began: {names.next} exists") from None
+                raise Busy(f"another run just began: {self.plan.names.next} exists") from None
             raise
 
-    def carrier(self, beside: Access) -> stream.Stream:
+    def carrier(self, beside: Access, create: str) -> stream.Stream:
         """Several workers; one dump for a prod that has what only a dump carries."""
         unusual = self.plan.prod.unusual
         if unusual:
             self.warnings.append(f"prod has {unusual}: copied by one pg_dump, not in parallel")
-            return stream.Stream(self.engine, beside, self.plan.role, self.check)
+            return stream.Stream(self.engine, beside, self.plan.role, self.check, create)
         known = self.plan.statistics
-        return parallel.Parallel(self.engine, beside, self.plan.role, self.check, statistics=known)
-
-    def create(self, script: str) -> None:
-        """Create the next database, unless somebody just did."""
-        try:
-            self.sql(self.live.maintenance, script, f"creating {self.plan.names.next}")
-        except Failed as error:
-            if f"ERROR:  {swap.EXISTS}" in error.what:
-                self.forget_all()
-                raise Busy(f"another run just began: {self.plan.names.next} exists") from None
-            raise
+        return parallel.Parallel(self.engine, beside, self.plan.role, self.check, create, statistics=known)
 
     def forget_all(self) -> None:
         """The next database is another run's: nothing here is ours to put back."""

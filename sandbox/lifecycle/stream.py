@@ -25,10 +25,13 @@ class Stream:
         target: the database that is written.
         role: who owns what is restored; empty when it is the role that connects.
         check: how the copy is verified.
+        create: SQL for the maintenance database that makes the target; empty when it is there.
     """
 
-    def __init__(self, engine: Engine, target: Access, role: str, check: verify.Verification) -> None:
-        self.engine, self.target, self.check = engine, target, check
+    def __init__(
+        self, engine: Engine, target: Access, role: str, check: verify.Verification, create: str = ""
+    ) -> None:
+        self.engine, self.target, self.check, self.create = engine, target, check, create
         self.prod = engine.access(engine.settings.prod)
         self.run = engine.run
         self.role = role
@@ -37,12 +40,12 @@ class Stream:
     @property
     def wanted(self) -> Mapping[str, int]:
         """How often each program of `beside` must say that it ended well."""
-        return {"dump": 1, "restore": 1, "verify": 1}
+        return {"create": 1, "dump": 1, "restore": 1, "verify": 1}
 
     def beside(self) -> str:
-        """Shell text: restore into a database that nobody uses, then verify it."""
-        restore = self.there(self.restore())
-        return held(self.engine, f"{self._positions()}{self._dumped(restore)}{self._verified()}")
+        """Shell text: make a database that nobody uses, restore into it, then verify it."""
+        filled = f"{self._created()}{self._dumped(self.there(self.restore()))}"
+        return held(self.engine, f"{self._positions()}{filled}{self._verified()}")
 
     def within(self, before: str, after: str) -> str:
         """Shell text: restore in one transaction, which is committed only when all went well.
@@ -93,6 +96,11 @@ class Stream:
         text = "read -r snapshot\n" + command.replace("--snapshot=@", '--snapshot="$snapshot"')
         inner = self.engine.inner_command(self.engine.settings.prod, text)
         return f'echo "${SNAPSHOT}" | {{ {inner}\n}}'
+
+    def _created(self) -> str:
+        """The target, empty; goes on only when it is there."""
+        maker = self.there(self.target.maintenance.psql(self.create))
+        return f"{{ {maker}\n}} >&2\n{self.ended('create')}"
 
     def _positions(self) -> str:
         """Sequences obey no snapshot: their positions are taken before the dump, and again after it."""
