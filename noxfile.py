@@ -61,13 +61,24 @@ def demo(session: nox.Session) -> None:
     session.run("inv", "lab.demo", *session.posargs)
 
 
-@nox.session
-def tests(session: nox.Session) -> None:
-    """Run the tests: real PostgreSQL, real browser, real HTTP."""
+def pytest(session: nox.Session, *words: str) -> None:
+    """Install what the tests need, and run them on several processes."""
     session.install("-e", ".[lab]", *group("tests"))
     browser(session)
     # the tests wait for servers and browsers more than they compute; a file's tests share one lab
-    session.run("pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *session.posargs)
+    session.run("pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *words, *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests: real PostgreSQL, real browser, real HTTP."""
+    pytest(session)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that take long: every moment of a kill, every kind of fault."""
+    pytest(session, "-m", "slow")
 
 
 @nox.session

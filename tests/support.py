@@ -8,16 +8,24 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sandbox.lab.demo import CONFIGURATION, TASKS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def slow_but(quick: Iterable[Any], cases: Iterable[Any]) -> list[Any]:
+    """The cases of a parametrized test; all but the quick ones run in `nox -s slow` alone."""
+    values = [(case, case if isinstance(case, tuple) else (case,)) for case in cases]
+    return [pytest.param(*words, marks=() if case in quick else pytest.mark.slow) for case, words in values]
 
 
 def ops(folder: Path, settings: str = "") -> Path:

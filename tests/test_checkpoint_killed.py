@@ -15,11 +15,13 @@ from sandbox.lab.access import SANDBOX
 from sandbox.lifecycle import journal
 from sandbox.lifecycle.recover import recover
 from tests.checkpoint_world import Shelved
+from tests.support import slow_but
 from tests.worlds import SCHEMA, context
 
 # enough that a kill 60 ms into a copy hits the copy
 LARGER = "INSERT INTO llx_societe (nom) SELECT repeat(md5(i::text), 4) FROM generate_series(1, 60000) i;"
 SAVE, REWIND, FORGET = 5, 7, 2  # commands that change something, when one is there already
+QUICK = {("before", 4), ("before", 5), ("during", 1)}  # the others run in `nox -s slow`
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,8 @@ def recovered(world: Shelved) -> str:
 
 
 @pytest.mark.parametrize(
-    ("when", "number"), [*(("before", n) for n in range(1, SAVE + 1)), ("during", 1), ("during", 3)]
+    ("when", "number"),
+    slow_but(QUICK, [*(("before", n) for n in range(1, SAVE + 1)), ("during", 1), ("during", 3)]),
 )
 def test_a_killed_save_leaves_the_older_checkpoint_or_the_newer_one(
     shared: Shelved, when: str, number: int
@@ -99,7 +102,8 @@ def test_a_killed_save_leaves_the_older_checkpoint_or_the_newer_one(
 
 
 @pytest.mark.parametrize(
-    ("when", "number"), [*(("before", n) for n in range(1, REWIND + 1)), ("during", 1), ("during", 2)]
+    ("when", "number"),
+    slow_but(QUICK, [*(("before", n) for n in range(1, REWIND + 1)), ("during", 1), ("during", 2)]),
 )
 def test_a_killed_rewind_leaves_the_old_state_or_the_rewound_one(
     shared: Shelved, when: str, number: int

@@ -19,6 +19,7 @@ from sandbox.lifecycle import journal
 from sandbox.lifecycle.recover import recover
 from sandbox.postgres import RUN_VARIABLE
 from sandbox.shell import temporary
+from tests.support import slow_but
 from tests.worlds import PRODS, SCHEMA, World, context
 
 # enough that a kill 60 ms into the copy hits the copy
@@ -87,7 +88,7 @@ def converges(world: World) -> None:
     assert report.tables == 4
 
 
-@pytest.mark.parametrize("number", range(1, SWAP_COMMANDS + 1))
+@pytest.mark.parametrize("number", slow_but({4, 7}, range(1, SWAP_COMMANDS + 1)))
 def test_swap_killed_before_a_command_is_told_and_put_right(world: World, number: int) -> None:
     dirty(world)
     killed(world, "before", str(number))
@@ -112,7 +113,7 @@ def test_swap_killed_before_a_command_is_told_and_put_right(world: World, number
         converges(world)
 
 
-@pytest.mark.parametrize("number", range(1, IN_PLACE_COMMANDS + 1))
+@pytest.mark.parametrize("number", slow_but({3, 4}, range(1, IN_PLACE_COMMANDS + 1)))
 def test_in_place_killed_before_a_command_is_told_and_put_right(world: World, number: int) -> None:
     in_place(world)
     dirty(world)
