@@ -11,14 +11,14 @@ from sandbox.flags import BASELINE, JSON, NAME, sandbox_task
 from sandbox.session import Session, exit_with
 
 
-@sandbox_task(help={"name": NAME, "json": JSON})
-def save(s: Session, name: str = BASELINE, json: bool = False) -> None:  # noqa: ARG001
+@sandbox_task(help={"name": NAME, "yes": "Consent to replacing the checkpoint of that name.", "json": JSON})
+def save(s: Session, name: str = BASELINE, yes: bool = False, json: bool = False) -> None:  # noqa: ARG001
     """Save database and documents as a checkpoint to rewind to."""
     from sandbox.lifecycle.checkpoint import save as run
 
     with s.console.progress() as progress:
-        report = run(s.settings, s.context, name, progress)
-    s.console.show(report, views.save(report), f"saved {name}")
+        report = run(s.settings, s.context, name, yes=yes, progress=progress)
+    s.console.show(report, views.save(report), s.title(f"saved {name}"))
 
 
 @sandbox_task(help={"name": NAME, "yes": "Consent to losing all that happened since then.", "json": JSON})
@@ -28,7 +28,7 @@ def rewind(s: Session, name: str = BASELINE, yes: bool = False, json: bool = Fal
 
     with s.console.progress() as progress:
         report = run(s.settings, s.context, name, yes=yes, progress=progress)
-    s.console.show(report, views.rewind(report), f"rewound to {name}")
+    s.console.show(report, views.rewind(report), s.title(f"rewound to {name}"))
     exit_with(report.exit_code)
 
 
@@ -70,10 +70,10 @@ def checkpoints(s: Session, json: bool = False) -> None:  # noqa: ARG001
     s.console.show(report, views.checkpoints(report), f"checkpoints of {report.sandbox}")
 
 
-@sandbox_task(help={"name": NAME, "json": JSON})
-def forget(s: Session, name: str = "", json: bool = False) -> None:  # noqa: ARG001
+@sandbox_task(help={"name": NAME, "yes": "Consent to losing that checkpoint.", "json": JSON})
+def forget(s: Session, name: str = "", yes: bool = False, json: bool = False) -> None:  # noqa: ARG001
     """Remove a checkpoint; the sandbox itself is not touched."""
     from sandbox.lifecycle.checkpoints import forget as run
 
-    report = run(s.settings, s.context, name)
-    s.console.show(report, views.forget(report), f"forgot {name}")
+    report = run(s.settings, s.context, name, yes=yes)
+    s.console.show(report, views.forget(report), s.title(f"forgot {name}"))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def save(done: SaveReport) -> Iterator[Row]:
     """What `save` kept."""
     if done.dry:
-        yield "dry run", "nothing was changed"
+        yield "dry run", f"would save {done.checkpoint}"
         return
     yield "database", size(done.database_bytes)
     yield "documents", _documents(done.documents) if done.documents else "none are configured"
@@ -39,7 +39,7 @@ def _armed(armed: bool | None) -> str:
 def rewind(done: RewindReport) -> Iterator[Row]:
     """What `rewind` did."""
     if done.dry:
-        yield "dry run", "nothing was changed"
+        yield "dry run", f"would rewind to {done.checkpoint}"
         return
     yield "saved", done.saved
     yield "database", size(done.database_bytes)
@@ -75,7 +75,7 @@ def _checkpoint(one: Listed) -> str:
 def forget(done: ForgetReport) -> Iterator[Row]:
     """What `forget` removed."""
     if done.dry:
-        yield "dry run", "nothing was changed"
+        yield "dry run", f"would forget {done.checkpoint}"
         return
     yield "freed", f"{size(done.database_bytes)}, documents {size(done.documents_bytes)}"
 

@@ -54,6 +54,10 @@ class Session:
         """Whether Invoke was asked for a dry run."""
         return bool(self.context.config.run.dry)
 
+    def title(self, done: str) -> str:
+        """The title of a result: what was done, unless nothing was; the rows say what would be."""
+        return "nothing was changed" if self.dry else done
+
     @property
     def consent_hint(self) -> str:
         """What is missing when `reset --yes` cannot hand its consent on; empty when nothing is."""

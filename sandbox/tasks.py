@@ -46,12 +46,12 @@ def refresh(  # noqa: PLR0913, PLR0917  # one argument a flag
 
     if detach:
         begun = start(s.settings, s.context, yes=yes, db_only=db_only, full=full, hint=s.consent_hint)
-        s.console.show(begun, views.detached(begun), "started in the cluster")
+        s.console.show(begun, views.detached(begun), s.title("started in the cluster"))
         return
     with s.console.progress() as progress:
         flags = {"yes": yes, "db_only": db_only, "full": full}
         report = run(s.settings, s.context, **flags, progress=progress, hint=s.consent_hint)
-    s.console.show(report, views.refresh(report), "refreshed")
+    s.console.show(report, views.refresh(report), s.title("refreshed"))
 
 
 @sandbox_task(help={"headless": HEADLESS, "json": JSON})
@@ -61,7 +61,7 @@ def provision(s: Session, headless: bool = False, json: bool = False) -> None:  
     from sandbox.lifecycle.relink import relink
 
     report = run(s.settings, headless=headless, dry=s.dry, say=s.console.say, relink=relink)
-    s.console.show(report, views.provision(report), "provisioned")
+    s.console.show(report, views.provision(report), s.title("provisioned"))
 
 
 @sandbox_task(name="relink-env", help={"json": JSON})
@@ -70,7 +70,7 @@ def relink_env(s: Session, json: bool = False) -> None:  # noqa: ARG001
     from sandbox.lifecycle.relink import relink
 
     report = relink(s.settings, dry=s.dry)
-    s.console.show(report, views.relink(report), "relinked")
+    s.console.show(report, views.relink(report), s.title("relinked"))
 
 
 @sandbox_task(
@@ -93,7 +93,8 @@ def reset(
     from sandbox.lifecycle.status import observe
 
     if s.dry:
-        s.console.say("dry run: nothing was changed")
+        then = f"; would save the checkpoint {BASELINE}" if save else ""
+        s.console.say(f"dry run: nothing was changed{then}")
         return
     seen = observe(s.settings, s.context)
     s.console.show(seen, views.status(seen), f"{seen.sandbox}  {seen.url}")
@@ -107,7 +108,7 @@ def _save_baseline(s: Session) -> None:
     from sandbox.lifecycle.checkpoint import save as run
 
     try:
-        report = run(s.settings, s.context, BASELINE)
+        report = run(s.settings, s.context, BASELINE, yes=True)
     except UsageError as error:
         s.console.say(f"no checkpoint was saved: {error}")
         return
@@ -120,7 +121,7 @@ def recover(s: Session, json: bool = False) -> None:  # noqa: ARG001
     from sandbox.lifecycle.recover import recover as run
 
     report = run(s.settings, s.context)
-    s.console.show(report, views.recover(report), "recovered")
+    s.console.show(report, views.recover(report), s.title("recovered"))
 
 
 @sandbox_task(help={"into": "A folder of skills to install it into."})
@@ -129,7 +130,8 @@ def skill(s: Session, into: str = "") -> None:
     from sandbox.skill import install, text
 
     if into:
-        s.console.say(f"installed {install(Path(os.path.expanduser(into)), dry=s.dry)}")  # noqa: PTH111
+        path = install(Path(os.path.expanduser(into)), dry=s.dry)  # noqa: PTH111
+        s.console.say(f"would install {path}" if s.dry else f"installed {path}")
     else:
         print(text(), end="")  # noqa: T201
 
@@ -176,26 +178,38 @@ def collection(name: str = "sandbox", **defaults: Any) -> Collection:
 )
 def lab_up(s: Session, size: int = 0, dolibarr: str = "", json: bool = False) -> None:  # noqa: ARG001
     """Start the lab: PostgreSQL and an ERP on loopback, with both sides' data."""
-    from sandbox.lab.life import up
+    from sandbox.lab.life import up, would_up
 
-    source = Path(dolibarr) if dolibarr else None
-    report = up(project_root(s.context.config), size=size or None, dolibarr=source, say=s.console.say)
+    root, source = project_root(s.context.config), Path(dolibarr) if dolibarr else None
+    if s.dry:
+        plan = would_up(root, size=size or None, dolibarr=source)
+        s.console.show(plan, views.would(plan.would), s.title(""))
+        return
+    report = up(root, size=size or None, dolibarr=source, say=s.console.say)
     s.console.show(report, views.lab(report), "the lab is up")
 
 
 @sandbox_task(name="down")
 def lab_down(s: Session) -> None:
     """Stop the lab; its data stays in .lab/."""
-    from sandbox.lab.life import down
+    from sandbox.lab.life import down, would_down
 
-    down(project_root(s.context.config), say=s.console.say)
+    root = project_root(s.context.config)
+    if s.dry:
+        plan = would_down(root)
+        s.console.show(plan, views.would(plan.would), s.title(""))
+        return
+    down(root, say=s.console.say)
 
 
 @sandbox_task(name="demo", help={"svg": "Also save the transcript as a picture in this file."})
-def lab_demo(s: Session, svg: str = "") -> None:  # noqa: ARG001
+def lab_demo(s: Session, svg: str = "") -> None:
     """Show the whole cycle on a lab of its own, in about a minute."""
-    from sandbox.lab.demo import demo
+    from sandbox.lab.demo import demo, would
 
+    if s.dry:
+        s.console.say("\n".join(would()))
+        return
     exit_with(demo(Path(svg) if svg else None))
 
 

@@ -88,7 +88,7 @@ def _detached(seen: Detached) -> Iterator[Row]:
 def detached(done: DetachReport) -> Iterator[Row]:
     """What `refresh --detach` started."""
     if done.dry:
-        yield "dry run", "nothing was changed"
+        yield "dry run", "would start a refresh in the cluster"
         return
     yield "job", f"{done.job} in namespace {done.namespace}"
     yield "documents", "are left as they are" if done.db_only else "are refreshed, too"
@@ -117,12 +117,17 @@ def lab(made: LabReport) -> Iterator[Row]:
     yield "next", "inv status"
 
 
+def would(lines: tuple[str, ...]) -> Iterator[Row]:
+    """What a dry run of the lab's tasks tells."""
+    yield from (("lab", line) for line in lines or ("nothing would be done",))
+
+
 def refresh(done: RefreshReport) -> Iterator[Row]:
     """What `refresh` did."""
     if done.recovered:
         yield "put back first", "; ".join(done.recovered)
     if done.dry:
-        yield "dry run", "nothing was changed"
+        yield "dry run", "would refresh the sandbox"
         return
     yield "strategy", done.strategy
     if done.carried is not None:
@@ -160,7 +165,7 @@ def recover(done: RecoverReport) -> Iterator[Row]:
 def provision(done: ProvisionReport) -> Iterator[Row]:
     """What `provision` did."""
     if done.dry:
-        yield "dry run", "nothing was changed"
+        yield "dry run", "would make the agent, its rights and a new key"
         return
     yield "agent", f"{done.login}, id {done.user_id}, {'created' if done.created else 'reused'}"
     if done.enabled:

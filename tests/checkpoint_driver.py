@@ -29,11 +29,11 @@ def main(folder: str, what: str, name: str, when: str = "", number: str = "0") -
     runner = Dying(Context(Config()), when, int(number))
     try:
         if what == "save":
-            print(save(settings, runner, name), flush=True)
+            print(save(settings, runner, name, yes=True), flush=True)
         elif what == "rewind":
             print(rewind(settings, runner, name, yes=True), flush=True)
         else:
-            print(forget(settings, runner, name), flush=True)
+            print(forget(settings, runner, name, yes=True), flush=True)
     except SandboxError as error:
         print(error, flush=True)
         return int(error.code)

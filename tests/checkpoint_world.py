@@ -23,8 +23,8 @@ Rows = dict[str, dict[str, list[str]]]  # by table: the keys, or the rows themse
 class Shelved(World):
     """A world whose sandbox is saved, changed, compared and rewound."""
 
-    def save(self, name: str = "baseline", *, dry: bool = False) -> checkpoint.SaveReport:
-        return checkpoint.save(self.settings(), context(dry=dry), name)
+    def save(self, name: str = "baseline", *, yes: bool = True, dry: bool = False) -> checkpoint.SaveReport:
+        return checkpoint.save(self.settings(), context(dry=dry), name, yes=yes)
 
     def rewind(self, name: str = "baseline", *, yes: bool = True, dry: bool = False) -> rewind.RewindReport:
         return rewind.rewind(self.settings(), context(dry=dry), name, yes=yes)
@@ -32,8 +32,8 @@ class Shelved(World):
     def diff(self, name: str = "baseline", *, rows: bool = True, full: bool = False) -> DiffReport:
         return diff.diff(self.settings(), context(), name, rows=rows, full=full)
 
-    def forget(self, name: str) -> checkpoints.ForgetReport:
-        return checkpoints.forget(self.settings(), context(), name)
+    def forget(self, name: str, *, yes: bool = True) -> checkpoints.ForgetReport:
+        return checkpoints.forget(self.settings(), context(), name, yes=yes)
 
     def shelf(self) -> list[str]:
         return [one.name for one in checkpoints.listed(self.settings(), context()).checkpoints]

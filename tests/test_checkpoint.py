@@ -145,7 +145,7 @@ def test_dry_runs_change_nothing(shared: Shelved) -> None:
     assert shared.save("other", dry=True).dry
     assert shared.save(dry=True).replaced
     assert shared.rewind(dry=True).dry
-    assert checkpoints.forget(shared.settings(), context(dry=True), "baseline").dry
+    assert checkpoints.forget(shared.settings(), context(dry=True), "baseline", yes=True).dry
     assert all_of_it() == before
 
 

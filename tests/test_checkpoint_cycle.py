@@ -25,7 +25,7 @@ def root(lab_root: Path) -> Iterator[Path]:
     yield folder
     assert document(run(folder, "rewind", "--yes", "--json"))["armed"] is True
     for name in names(folder):
-        assert run(folder, "forget", "--name", name).returncode == 0
+        assert run(folder, "forget", "--name", name, "--yes").returncode == 0
     assert names(folder) == []
     renew_sandbox(folder)
 
@@ -75,7 +75,7 @@ def test_the_key_is_in_nothing_that_is_said_or_kept(root: Path) -> None:
         ["save", "--name", "secret"],
         ["diff", "--rows"],
         ["rewind", "--yes"],
-        ["forget", "--name", "secret"],
+        ["forget", "--name", "secret", "--yes"],
     ):
         done = run(root, "--echo", *words)
         assert done.returncode == 0, done.stderr
@@ -106,6 +106,12 @@ def test_refusals_end_with_their_codes(root: Path) -> None:
     refused = run(root, "rewind", "--json")
     assert refused.returncode == 3
     assert "everything since the checkpoint baseline" in document(refused)["error"]
+    (one,) = document(run(root, "checkpoints", "--json"))["checkpoints"]
+    for words in (["save", "--json"], ["forget", "--name", "baseline", "--json"]):
+        refused = run(root, *words)
+        assert refused.returncode == 3
+        assert f"baseline, saved {one['saved']}" in document(refused)["error"]
+    assert document(run(root, "checkpoints", "--json"))["checkpoints"][0]["saved"] == one["saved"]
     for words, code in (
         (["rewind", "--name", "other", "--yes"], 1),
         (["diff", "--name", "other"], 1),
@@ -123,7 +129,11 @@ def test_refusals_end_with_their_codes(root: Path) -> None:
 
 def test_core_flags_after_a_task_are_still_invokes_own(root: Path) -> None:
     before = document(run(root, "checkpoints", "--json"))["checkpoints"][0]["saved"]
-    for words in (["save", "--dry"], ["rewind", "--yes", "--dry"], ["forget", "--name", "baseline", "--dry"]):
+    for words in (
+        ["save", "--yes", "--dry"],
+        ["rewind", "--yes", "--dry"],
+        ["forget", "--name", "baseline", "--yes", "--dry"],
+    ):
         done = run(root, *words)
         assert done.returncode == 0, done.stderr
     assert document(run(root, "checkpoints", "--json"))["checkpoints"][0]["saved"] == before

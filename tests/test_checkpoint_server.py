@@ -130,7 +130,7 @@ def test_a_server_that_goes_away_in_the_middle_leaves_old_or_new(
     runner = Breaking(context(), number, lambda: restart(server, stop))
     with suppress(SandboxError):  # it may also have been quicker
         if what == "save":
-            checkpoint.save(world.settings(), runner, "baseline")
+            checkpoint.save(world.settings(), runner, "baseline", yes=True)
         else:
             rewind.rewind(world.settings(), runner, "baseline", yes=True)
     assert runner.thread is not None

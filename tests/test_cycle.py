@@ -135,7 +135,7 @@ def test_a_provision_again_reuses_the_agent_with_a_new_key(root: Path) -> None:
 
 def test_a_rehearsal_is_shown_and_rewound(root: Path) -> None:
     rehearsal = ("-m", "sandbox.lab.rehearsal")
-    for words in (["save"], ["diff", "--check"]):
+    for words in (["save", "--yes"], ["diff", "--check"]):
         done = run(root, *words)
         assert done.returncode == 0, done.stderr
     done = run(root, program=rehearsal)

@@ -91,7 +91,7 @@ def shared(lab_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     prods = SCHEMA + PRODS + TABLES + ROWS
     made = World(lab_root, tmp_path_factory.mktemp("incremental")).make(prods=prods)
     made.refresh(db_only=True)
-    save(made.settings(), context(), "baseline")
+    save(made.settings(), context(), "baseline", yes=True)
     yield made
     made.drop()
 
@@ -101,7 +101,7 @@ def world(lab_root: Path, tmp_path: Path) -> Iterator[World]:
     """A small one, to be broken."""
     made = World(lab_root, tmp_path).make()
     made.refresh(db_only=True)
-    save(made.settings(), context(), "baseline")
+    save(made.settings(), context(), "baseline", yes=True)
     yield made
     made.drop()
 
@@ -126,7 +126,7 @@ def test_what_prod_changed_is_carried_exactly(
     if known:
         monkeypatch.setattr(remembered, "SMALL", 1)
         shared.refresh(db_only=True)
-        save(shared.settings(), context(), "baseline")
+        save(shared.settings(), context(), "baseline", yes=True)
     else:
         page(shared).unlink()
     shared.rows(shared.prod, CHANGES[change])
@@ -208,7 +208,7 @@ def test_nothing_is_believed_of_another_refresh_or_of_long_ago(world: World) -> 
     tell(world, run="another")
     world.rows(world.prod, CHANGE)
     assert incremental(world.refresh(db_only=True))["rows"] == 8 + MUTED
-    save(world.settings(), context(), "baseline")
+    save(world.settings(), context(), "baseline", yes=True)
     tell(world, xid=json.loads(page(world).read_text())["xid"] - 2**31)
     world.rows(world.prod, CHANGE.replace("7 WHERE", "8 WHERE"))
     assert (
@@ -222,7 +222,7 @@ def test_a_column_that_a_rehearsal_dropped_and_added_again_is_noticed(world: Wor
     world.rows(world.prod, "CREATE TABLE llx_noted (rowid serial PRIMARY KEY, note integer)")
     world.rows(world.prod, "INSERT INTO llx_noted (note) SELECT i FROM generate_series(1, 1500) i")
     world.refresh(db_only=True)
-    save(world.settings(), context(), "baseline")
+    save(world.settings(), context(), "baseline", yes=True)
     kept = opened(world)
     world.rows(kept, "ALTER TABLE llx_noted DROP note; ALTER TABLE llx_noted ADD note integer")
     incremental(world.refresh(db_only=True))
@@ -268,7 +268,7 @@ def test_what_the_checkpoint_has_beside_goes(world: World) -> None:
 
 def test_rights_are_the_live_databases_not_the_checkpoints(world: World) -> None:
     world.rows(world.sandbox, f"GRANT SELECT ON llx_facture TO {READER}")
-    save(world.settings(), context(), "baseline")
+    save(world.settings(), context(), "baseline", yes=True)
     world.rows(world.sandbox, f"REVOKE SELECT ON llx_facture FROM {READER}")
     world.rows(world.sandbox, f"GRANT SELECT ON llx_societe TO {READER}")
     incremental(world.refresh(db_only=True))
@@ -319,7 +319,7 @@ def test_documents_that_came_before_the_second_snapshot_are_there(world: World) 
 def test_a_table_that_buckets_do_not_show_is_carried_with_all(world: World) -> None:
     world.rows(world.prod, "CREATE TABLE above (a integer); CREATE TABLE below () INHERITS (above)")
     world.refresh(db_only=True)
-    save(world.settings(), context(), "baseline")
+    save(world.settings(), context(), "baseline", yes=True)
     report = world.refresh(db_only=True)
     assert "public.above is no plain table" in report.why_full
     same(world)
@@ -387,7 +387,7 @@ def test_killed_in_the_middle_it_is_the_old_one_and_the_next_converges(world: Wo
     more = "INSERT INTO llx_societe (nom) SELECT repeat('n', 90) FROM generate_series(1, 60000)"
     world.rows(world.prod, more)
     world.refresh(db_only=True)
-    save(world.settings(), context(), "baseline")
+    save(world.settings(), context(), "baseline", yes=True)
     world.rows(world.prod, "UPDATE llx_societe SET nom = 'later' WHERE rowid < 9")
     process = world.start("stage", "verify")
     said, _ = process.communicate(timeout=60)

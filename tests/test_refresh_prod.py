@@ -35,7 +35,7 @@ def test_prods_server_is_sent_nothing_but_reads(world: World, strategy: str, mod
     world.overlay = {"refresh": {"strategy": strategy}, "prod": {"database": {"user": PROD}}}
     if mode == "incremental":
         world.refresh(db_only=True)
-        save(world.settings(), context(), "baseline")
+        save(world.settings(), context(), "baseline", yes=True)
     # a role that may write, so that what is not a read would not be refused but seen
     world.rows("postgres", f"ALTER ROLE {PROD} IN DATABASE {world.prod} SET log_statement = 'all'")
     log = world.lab_root / ".lab" / "postgres.log"

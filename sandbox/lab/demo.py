@@ -152,6 +152,11 @@ class Demo:
         return self.run(Step("Nothing is left running.", "inv lab.down")) is not None
 
 
+def would() -> tuple[str, ...]:
+    """The commands that `demo` would run; runs none."""
+    return tuple(f"would run: {step.command}" for step in (*BEFORE, *AFTER, LAST))
+
+
 def demo(svg: Path | None = None) -> ExitCode:
     """Play the demo in a folder of its own, which is removed at the end.
 

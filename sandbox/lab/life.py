@@ -29,6 +29,14 @@ class LabReport:
     credentials: Path | None  # the file that the lab wrote; None when a person's own was left alone
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a dry run tells."""
+
+    would: tuple[str, ...]  # what would be done; empty: nothing
+    dry: bool = True
+
+
 def up(root: Path, *, size: int | None = None, dolibarr: Path | None = None, say: Say) -> LabReport:
     """Make the lab under `root`, or start what of it does not run; safe to call again at any time.
 
@@ -48,6 +56,28 @@ def up(root: Path, *, size: int | None = None, dolibarr: Path | None = None, say
     from sandbox.lab.power import switch_on  # noqa: PLC0415  # needs the extra
 
     return switch_on(root, size, dolibarr, say)
+
+
+def would_up(root: Path, *, size: int | None = None, dolibarr: Path | None = None) -> Plan:
+    """What `up` would do; changes nothing.
+
+    Raises:
+        UsageError: as `up`.
+    """
+    _require_extra()
+    from sandbox.lab.dry import switch_on  # noqa: PLC0415  # needs the extra
+
+    return Plan(switch_on(root, size, dolibarr))
+
+
+def would_down(root: Path) -> Plan:
+    """What `down` would do; changes nothing."""
+    if not folder_of(root).is_dir():
+        return Plan(())
+    _require_extra()
+    from sandbox.lab.dry import switch_off  # noqa: PLC0415  # needs the extra
+
+    return Plan(switch_off(root))
 
 
 def down(root: Path, *, say: Say) -> bool:

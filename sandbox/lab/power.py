@@ -22,15 +22,14 @@ def switch_on(root: Path, size: int | None, dolibarr: Path | None, say: Say) -> 
     """What `life.up` promises."""
     began = time.monotonic()
     folder = Folder(root)
-    if size is not None and not SMALLEST <= size <= LARGEST:
-        raise UsageError(f"a lab's size is {SMALLEST} to {LARGEST} megabytes, not {size}", "change --size")
+    refuse_size(size)
     source = None if dolibarr is None else Source.at(dolibarr)
     folder.make()
     with folder.lock(say):
         state = folder.state()
         made = not state
         if state:
-            _refuse_change(folder, state, size, source)
+            refuse_change(folder, state, size, source)
             running = _start(folder, state, say)
         else:
             state = make(folder, size or DEFAULT_SIZE, source, say)
@@ -71,7 +70,14 @@ def _readable(folder: Folder) -> dict[str, Any]:
         return {}
 
 
-def _refuse_change(folder: Folder, state: dict[str, Any], size: int | None, source: Source | None) -> None:
+def refuse_size(size: int | None) -> None:
+    """Refuse a size that no lab can have."""
+    if size is not None and not SMALLEST <= size <= LARGEST:
+        raise UsageError(f"a lab's size is {SMALLEST} to {LARGEST} megabytes, not {size}", "change --size")
+
+
+def refuse_change(folder: Folder, state: dict[str, Any], size: int | None, source: Source | None) -> None:
+    """Refuse to make another lab of the one that is there."""
     anew = f"to make it anew: inv lab.down, remove {folder.path}, then run this again"
     if size is not None and size != state["size"]:
         raise UsageError(f"the lab in {folder.path} has size {state['size']}, not {size}", anew)

@@ -10,7 +10,7 @@ from sandbox import copies, documents
 from sandbox.engines import Engine
 from sandbox.engines.ledger import LAST
 from sandbox.errors import Failed, Refused, UsageError
-from sandbox.lifecycle import arms, copying, facts, journal, plan, shelf, swap, tidy
+from sandbox.lifecycle import arms, consent, copying, facts, journal, plan, shelf, swap, tidy
 from sandbox.lifecycle.observe import NEXT, OLD, Sandbox
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.shelf import Checkpoint, Kept
@@ -38,12 +38,22 @@ class SaveReport:
     seconds: float
 
 
-def save(settings: Settings, runner: Runner, name: str, progress: Progress | None = None) -> SaveReport:
+def save(
+    settings: Settings, runner: Runner, name: str, *, yes: bool, progress: Progress | None = None
+) -> SaveReport:
     """Save database and documents as a checkpoint; an older one of that name stays until this one is whole.
 
     New connections to the sandbox wait while the server copies; sessions that stay open are ended.
 
+    Args:
+        settings: the sandbox's settings.
+        runner: what runs the commands.
+        name: the checkpoint's.
+        yes: consent to replacing an older checkpoint of that name.
+        progress: who is told how far it is.
+
     Raises:
+        Refused: there is one of that name and no consent; nothing was changed.
         Busy: another run holds the sandbox.
         UsageError: the name is none, or the role may not create databases.
         SandboxError: it failed; the sandbox and the older checkpoint are as they were.
@@ -52,6 +62,8 @@ def save(settings: Settings, runner: Runner, name: str, progress: Progress | Non
     begun = time.monotonic()
     with started(settings, runner, progress or Silent()) as steps:
         saving = _Saving(steps, name)
+        if saving.before is not None and not yes:
+            raise consent.replacing(steps.engine, steps.runner, saving.before)
         made = saving.do()
     return SaveReport(
         checkpoint=name,

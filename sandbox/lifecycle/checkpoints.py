@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.engines import engine_for
-from sandbox.lifecycle import checkpoint, shelf, swap, tidy
+from sandbox.lifecycle import checkpoint, consent, shelf, swap, tidy
 from sandbox.lifecycle.observe import constants
 from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.shelf import Checkpoint
@@ -83,10 +83,17 @@ def _listed(one: Checkpoint, mark: Any) -> Listed:
     )
 
 
-def forget(settings: Settings, runner: Runner, name: str) -> ForgetReport:
+def forget(settings: Settings, runner: Runner, name: str, *, yes: bool) -> ForgetReport:
     """Remove a checkpoint; the live sandbox is not touched.
 
+    Args:
+        settings: the sandbox's settings.
+        runner: what runs the commands.
+        name: the checkpoint's.
+        yes: consent to losing it.
+
     Raises:
+        Refused: without consent; nothing was changed.
         Busy: another run holds the sandbox.
         Failed: there is no such checkpoint; the message names those that there are.
         SandboxError: it cannot be removed; it can be tried again.
@@ -98,6 +105,8 @@ def forget(settings: Settings, runner: Runner, name: str) -> ForgetReport:
         one = next((one for one in seen.checkpoints if one.name == name), None)
         if one is None and database not in seen.broken:
             raise seen.unknown(name)
+        if not yes:
+            raise consent.forgetting(name, one)
         folder = checkpoint.live_folder(steps.engine, runner)
         page = checkpoint.first_page(steps, "forget", folder, checkpoint=name)
         steps.begin(page)

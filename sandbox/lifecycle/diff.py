@@ -62,12 +62,15 @@ def diff(settings: Settings, runner: Runner, name: str, *, rows: bool, full: boo
     if is_dry(runner):
         if journal.active(ledger):
             raise journal.busy(ledger)
-        return _diff(engine, runner, name, rows=rows, full=full)
+        return compare(engine, runner, name, rows=rows, full=full)
     with journal.held(ledger, engine.run):
-        return _diff(engine, runner, name, rows=rows, full=full)
+        return compare(engine, runner, name, rows=rows, full=full)
 
 
-def _diff(engine: Engine, runner: Runner, name: str, *, rows: bool, full: bool) -> DiffReport:
+def compare(
+    engine: Engine, runner: Runner, name: str, *, rows: bool = False, full: bool = False
+) -> DiffReport:
+    """As `diff`, for a run that holds the sandbox."""
     begun, at, settings = time.monotonic(), journal.now(), engine.settings
     if (cut := journal.left(ledger_for(settings, runner))) is not None:
         raise Interrupted(f"the {cut.strategy} {cut.run} was cut off", "run: inv recover")

@@ -35,7 +35,7 @@ def test_the_whole_cycle(world: World, desk: Path) -> None:
     assert (done.returncode, document(done)["reason"]) == (4, "no_key"), done.stderr
     for strategy in ("swap", "in-place"):
         refreshed(world, desk, strategy)
-    for words in (["provision", "--headless"], ["relink-env"], ["save"], ["status"]):
+    for words in (["provision", "--headless"], ["relink-env"], ["save", "--yes"], ["status"]):
         done = run(desk, *words)
         assert done.returncode == 0, done.stderr
     key = envfile.read_secret(desk / "test/.ai_agent_sandbox.key")
@@ -53,7 +53,9 @@ def test_the_whole_cycle(world: World, desk: Path) -> None:
     world.rehearse()
     done = run(desk, "refresh", "--yes", "--json")
     assert (document(done)["mode"], document(done)["base"]) == ("incremental", "baseline"), done.stderr
-    assert run(desk, "forget", "--name", "baseline").returncode == 0  # it is a folder among the documents
+    assert (
+        run(desk, "forget", "--name", "baseline", "--yes").returncode == 0
+    )  # it is a folder among the documents
     assert world.content() == ("new", "new")
     world.whole()
 

@@ -25,10 +25,10 @@ def test_the_account_of_the_example_suffices_and_has_nothing_superfluous(
     world.rehearse()
     for words in (
         ["refresh", "--yes"],
-        ["save"],
+        ["save", "--yes"],
         ["diff"],
         ["rewind", "--yes"],
-        ["forget", "--name", "baseline"],
+        ["forget", "--name", "baseline", "--yes"],
         ["recover"],
     ):
         done = run(desk, *words, KUBECONFIG=str(config), PATH=path)

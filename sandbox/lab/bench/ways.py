@@ -104,5 +104,5 @@ def ways(ops: Ops, place: Path) -> list[Way]:
     )
     some.append(Way(COPY, copy, COPIED, before=f"dropdb --if-exists -U {SANDBOX} {COPIED}"))
     some.append(Way(FULL, f"{inv} refresh --yes --full", SANDBOX, muted=True))
-    some.append(Way(CHANGES, f"{inv} refresh --yes", SANDBOX, before=f"{inv} save", muted=True))
+    some.append(Way(CHANGES, f"{inv} refresh --yes", SANDBOX, before=f"{inv} save --yes", muted=True))
     return some

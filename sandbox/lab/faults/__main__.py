@@ -30,7 +30,7 @@ _STALE = 20  # trials after which a clean refresh is timed again
 def clean(site: Site) -> dict[str, float]:
     """What a refresh takes that nobody breaks, in seconds, by strategy; and one from a checkpoint."""
     taken = {strategy: _timed(site, strategy, "--full") for strategy in STRATEGIES}
-    site.ops.inv("save")
+    site.ops.inv("save", "--yes")
     return {**taken, CHANGES: _timed(site, "swap")}
 
 

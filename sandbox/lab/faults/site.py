@@ -68,7 +68,7 @@ class Site:
         for strategy in STRATEGIES:
             self.ops.inv("refresh", "--yes", env={STRATEGY: strategy})
             self.usual |= self._there()
-        self.ops.inv("save")
+        self.ops.inv("save", "--yes")
         self.usual |= self._there()
 
     def stop(self) -> None:

@@ -93,7 +93,7 @@ class Trial:
         """Do all of it."""
         site, drawn = self.site, self.drawn
         if drawn.way == CHANGES:
-            site.ops.inv("save")
+            site.ops.inv("save", "--yes")
         site.change(drawn.number, schema=drawn.schema)
         self.prods, self.old = site.database(PROD), site.database(SANDBOX)
         self.files = {side: site.documents(side) for side in ("prod", "sandbox")}
