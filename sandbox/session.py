@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from invoke.tasks import Call, Task
 
 from sandbox import config, console, settings
 from sandbox.errors import ExitCode, SandboxError, UsageError
-from sandbox.executor import SETTING, InheritingCall
+from sandbox.executor import SETTING, InheritingCall, ended_parts
 
 
 class Session:
@@ -77,6 +78,10 @@ class SandboxTask(Task[Any]):
         context = args[0]
         if not isinstance(context, Context):
             raise TypeError(f"expected an Invoke Context, got {type(context).__name__}")
+        ended = ended_parts(context)
+        given = inspect.signature(self.body).bind(*args, **kwargs)
+        given.apply_defaults()
+        self._run_parts(context, ended, given.arguments)
         as_json = bool(kwargs.get("json"))
         session = Session(context, self.sandbox_name, self.defaults, as_json=as_json)
         try:
@@ -89,7 +94,14 @@ class SandboxTask(Task[Any]):
             session.console.failed(error)
             raise Exit(f"{self.name}: {error}", code=int(error.code)) from None
         self.times_called += 1
+        ended.append(self)
         return result
+
+    def _run_parts(self, context: Context, ended: list[Task[Any]], flags: Mapping[str, Any]) -> None:
+        """Run those parts of this task that did not run for this call, as when another task calls it."""
+        for part in self.pre:
+            if isinstance(part, InheritingCall) and part.task not in ended:
+                part.task(context, **part.given(flags))
 
     def bound(self, name: str, defaults: Mapping[str, Any], pre: Iterable[Call] = ()) -> SandboxTask:
         """A copy of this task for the sandbox called `name`."""

@@ -67,6 +67,27 @@ def test_rehearse_diff_rewind_armed_again_and_again(root: Path) -> None:
     (root / "diff.html").unlink()
 
 
+def test_a_reset_that_another_task_calls_cleans_first_and_saves_then(root: Path) -> None:
+    tasks = root / "tasks.py"
+    text = tasks.read_text()
+    tasks.write_text(
+        "from invoke import task\n" + text + "\n@task\ndef nightly(c):\n"
+        '    ns.tasks["reset"](c, yes=True, headless=True)\n\nns.add_task(nightly)\n'
+    )
+    try:
+        rehearsed = run(root, program=REHEARSAL)
+        customer = rehearsed.stdout.partition("customer ")[2].split()[0]
+        done = run(root, "nightly")
+        assert done.returncode == 0, done.stderr
+        assert "saved baseline" in done.stdout
+    finally:
+        tasks.write_text(text)
+    assert "HTTP 404" in run(root, "--look", customer, program=REHEARSAL).stdout
+    assert run(root, "diff", "--check").returncode == 0
+    (one,) = document(run(root, "checkpoints", "--json"))["checkpoints"]
+    assert (one["armed"], one["of_this_refresh"]) == (True, True)
+
+
 def test_the_key_is_in_nothing_that_is_said_or_kept(root: Path) -> None:
     key = envfile.read_secret(root / "test/.ai_agent_sandbox.key")
     assert key is not None
