@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import shutil
+import tempfile
+from pathlib import Path
+from typing import NoReturn
 
 import nox
 
@@ -13,6 +17,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+CLUSTER = "nox -s cluster"
 FIND_BROWSER = """
 from playwright.sync_api import sync_playwright
 from sandbox.dolibarr.browser import find
@@ -20,6 +25,32 @@ from sandbox.dolibarr.browser import find
 with sync_playwright() as playwright:
     print("browser:", find(playwright, None, headless=True))
 """
+
+
+def gather() -> None:
+    """Have the sessions and pytest write down what they do not test, and say it after all else."""
+    handle, name = tempfile.mkstemp(prefix="not-tested-")
+    os.close(handle)
+    os.environ["NOT_TESTED"] = name
+
+    def say() -> None:
+        file = Path(name)
+        if lines := file.read_text(encoding="utf-8"):
+            print("\nNot tested, and how to test it:", lines, sep="\n", end="")  # noqa: T201
+        file.unlink()
+
+    atexit.register(say)
+
+
+if "NOT_TESTED" not in os.environ:  # CI says it, after several runs of nox
+    gather()
+
+
+def skip(session: nox.Session, what: str, how: str) -> NoReturn:
+    """Skip a session: what is not tested by that, and the command that does."""
+    with Path(os.environ["NOT_TESTED"]).open("a", encoding="utf-8") as file:
+        file.write(f"{what}: {how}\n")
+    session.skip(f"not tested: {what}")
 
 
 def group(name: str) -> list[str]:
@@ -97,13 +128,13 @@ def conformance(session: nox.Session) -> None:
 def cluster(session: nox.Session) -> None:
     """Run the cycle and its faults on a Kubernetes node: KUBECONFIG=FILE nox -s cluster -- --size=1000."""
     if not os.environ.get("KUBECONFIG"):
-        session.skip("KUBECONFIG names no cluster, so nothing of engine kubernetes was tested")
+        skip(session, "engine kubernetes", f"KUBECONFIG=FILE {CLUSTER}")
     if not shutil.which("kubectl") and shutil.which("apt-get") and os.geteuid() == 0:
         install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "kubernetes-client"]
         session.run("apt-get", "update", "-q", external=True, silent=True, success_codes=range(256))
         session.run(*install, external=True, silent=True, success_codes=range(256))
     if not shutil.which("kubectl"):
-        session.skip("kubectl is not on PATH, so nothing of engine kubernetes was tested")
+        skip(session, "engine kubernetes", f"put kubectl on PATH, then {CLUSTER}")
     session.install("-e", ".[lab]", *group("tests"))
     browser(session)
     session.run("pytest", "-m", "cluster", "tests/cluster", *session.posargs)

@@ -21,8 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     real = config.getoption("--dolibarr") is not None
     skip = {
-        "standin": pytest.mark.skip(reason="about the stand-in"),
-        "real": pytest.mark.skip(reason="needs --dolibarr PATH"),
+        "standin": pytest.mark.skip(reason="the stand-in: nox -s tests"),
+        "real": pytest.mark.skip(reason="a real Dolibarr: nox -s conformance -- --dolibarr PATH"),
     }
     for item in items:
         if item.nodeid.startswith(_SHARED):

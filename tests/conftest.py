@@ -15,7 +15,7 @@ from sandbox.lab.life import down, up
 from sandbox.lab.server import SUPERUSER
 
 pytest.register_assert_rewrite("tests.worlds")
-pytest_plugins = ("tests.conformance",)
+pytest_plugins = ("tests.conformance", "tests.untested")
 
 
 @pytest.fixture(scope="session")

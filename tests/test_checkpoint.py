@@ -323,7 +323,7 @@ def small_disk(world: Shelved, folder: Path) -> Iterator[Path]:
     size = world.rows("postgres", "SELECT pg_database_size(%s)", world.sandbox)[0][0]
     words = ["mount", "-t", "tmpfs", "-o", f"size={round(size * 1.6)},mode=777", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small disk asks for the right to mount one")
+        pytest.skip("a disk that is full: nox -s tests, as root where mount is allowed")
     try:
         place = folder / "space"
         place.mkdir(mode=0o700)
@@ -376,7 +376,7 @@ def test_documents_inside_a_folder_that_cannot_be_renamed_are_kept_too(world: Sh
     mounted.mkdir()
     words = ["mount", "-t", "tmpfs", "tmpfs", str(mounted)]
     if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a mount point asks for the right to mount")
+        pytest.skip("documents in a mount point: nox -s tests, as root where mount is allowed")
     try:
         (mounted / "one.pdf").write_text("one")
         world.overlay = {"documents": str(mounted)}

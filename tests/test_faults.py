@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from sandbox.lab.faults.__main__ import main
 from sandbox.lab.faults.breaks import KINDS
 from sandbox.lab.faults.site import STRATEGIES
 from sandbox.lab.faults.trial import draw
+from tests.untested import NOT_TESTED
 from tests.worlds import World
 
 PLANTED = {
@@ -73,9 +74,15 @@ def test_a_trial_can_be_repeated_and_all_kinds_meet_both_strategies() -> None:
     assert drawn[0] != draw(4, 0, kinds)
 
 
-def test_refreshes_broken_in_every_way_end_old_or_new_and_mend(capsys: pytest.CaptureFixture[str]) -> None:
+def test_refreshes_broken_in_every_way_end_old_or_new_and_mend(
+    capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> None:
     code = main(["--runs", str(len(KINDS)), "--seed", "2"])
     said = capsys.readouterr().out
     assert code == 0, said
-    assert said.count("converged\n") >= len(KINDS) - 1  # a disk can be filled by root alone
     assert "WRONG" not in said
+    assert said.count("converged\n") == len(KINDS)
+    if "a full disk is left out" in said:  # root alone can fill one
+        record_property(
+            NOT_TESTED, "refreshes on a disk that is full: nox -s tests, as root where mount is allowed"
+        )

@@ -267,7 +267,7 @@ def test_missing_extra_is_named(tmp_path: Path) -> None:
     assert "pip install 'dolibarr-sandbox[lab]'" in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="the suite runs as a plain user: so does every lab in it")
+@pytest.mark.skipif(os.geteuid() != 0, reason="a plain user's lab, made by root: nox -s tests, as root")
 def test_plain_user_has_a_lab_too(tmp_path: Path) -> None:
     plain = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
     # this user may read what root installed, and nothing else

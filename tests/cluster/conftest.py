@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
             if "cluster" not in config.option.markexpr:
-                item.add_marker(pytest.mark.skip(reason="needs a cluster: nox -s cluster runs it"))
+                item.add_marker(pytest.mark.skip(reason="engine kubernetes: KUBECONFIG=FILE nox -s cluster"))
 
 
 @pytest.fixture(scope="session")

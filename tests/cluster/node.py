@@ -20,7 +20,9 @@ def api_server() -> psutil.Process:
     """Its process; skips the test on a cluster that is not ours."""
     file = HOME / "run" / f"{NAME}.pid"
     if os.environ.get("KUBECONFIG") != str(HOME / "kubeconfig") or not file.exists():
-        pytest.skip(f"the API server of this cluster is not ours: {HOME} did not start it")
+        pytest.skip(
+            f"the API server, killed: KUBECONFIG={HOME}/kubeconfig nox -s cluster, on a node started there"
+        )
     return psutil.Process(int(file.read_text()))
 
 
