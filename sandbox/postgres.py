@@ -20,12 +20,21 @@ SCRIPT_FAILED = 3  # how psql ends when the server refused; otherwise when it or
 # SQL: a transaction that begins after this was asked has no smaller number
 XID = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 NAME_BYTES = 63  # what PostgreSQL keeps of a name
-# a session that waits for its children, or reads a big table, is not idle
-_PATIENT = "-c idle_in_transaction_session_timeout=0 -c statement_timeout=0 -c lock_timeout=0"
+# a session that waits for its children is not idle
+_IDLE = "-c idle_in_transaction_session_timeout=0"
+_PATIENT = f"{_IDLE} -c statement_timeout=0 -c lock_timeout=0"
 # while a query runs, the server looks every few seconds whether its client is still there
 _WATCHING = "client_connection_check_interval"
 _EVERY = "3s"
-_READ_ONLY = f"-c default_transaction_read_only=on {_PATIENT}"
+# a client's machine that is gone, or asleep, holds no lock on prod for long: seconds, where the system can tell
+_ALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+_READ_ONLY = f"-c default_transaction_read_only=on {_IDLE} {_ALIVE}"
+# who watches prod's locks names the table; a session's own limit, a little later, knows of none
+_LATER = 1.0  # seconds
+# what prod's own settings allow a session is never made more; a query without rows prints nothing
+_LOCKS_WITHIN = """SELECT FROM (SELECT set_config('lock_timeout', min(ms)::text, false) AS ms FROM (
+  SELECT nullif(extract(epoch FROM current_setting(name)::interval) * 1000, 0)::bigint AS ms
+    FROM unnest(ARRAY['lock_timeout', 'statement_timeout']) name UNION ALL SELECT {}) l) s WHERE ms IS NULL"""
 # servers before 14 do not know it, and systems that cannot tell refuse it: as a session's option, fatally
 WATCH = f"""SELECT json_build_object('watches', version() LIKE '%linux%' AND EXISTS (
   SELECT FROM pg_catalog.pg_settings WHERE name = '{_WATCHING}' AND context = 'user'));
@@ -60,6 +69,7 @@ class Access:
     database: Database
     programs: Path | None
     env: Mapping[str, str] = field(default_factory=dict)
+    locks: float | None = None  # how long a psql's sessions wait for a lock, in seconds; None: until they get it
 
     @classmethod
     def to(  # noqa: PLR0913
@@ -70,6 +80,7 @@ class Access:
         programs: Path | None,
         passwords: Path | None,
         patience: float,
+        locks: float,
         run: str,
         watches: bool = False,
     ) -> Access:
@@ -81,6 +92,7 @@ class Access:
             programs: the folder of PostgreSQL's programs, or None for PATH.
             passwords: a pgpass file, or None for libpq's own.
             patience: how long to wait for a connection, in seconds.
+            locks: how long anybody on prod may wait for us, or we for a lock there, in seconds.
             run: the run's id, by which its sessions are recognised.
             watches: the server said to `WATCH` that it can end a query whose client is gone.
         """
@@ -97,7 +109,7 @@ class Access:
             env[RUN_VARIABLE] = run
         if passwords is not None:
             env["PGPASSFILE"] = str(passwords)
-        return cls(side.name, setting, side.database, programs, env)
+        return cls(side.name, setting, side.database, programs, env, locks if side.name == "prod" else None)
 
     @property
     def label(self) -> str:
@@ -121,7 +133,8 @@ class Access:
     def psql(self, script: str | None = None, **variables: str) -> Command:
         """A psql that stops at the first error and reads `script`, or its standard input."""
         settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-        options = (*_QUIETLY, *settings, "-f", "-")
+        first = () if self.locks is None else ("-c", _LOCKS_WITHIN.format(round((self.locks + _LATER) * 1000)))
+        options = (*_QUIETLY, *settings, *first, "-f", "-")
         return self._program("psql", *options, stdin=script).with_env(PGCLIENTENCODING="UTF8")
 
     def statements(self, *words: str) -> str:

@@ -146,6 +146,7 @@ SCHEMA: Tree = {
     "refresh": {
         "strategy": _one_of("swap", "in-place"),
         "jobs": _number(1, 64),
+        "lock_timeout": _seconds,
         "neutralize": _flag,
         "script": _text,
     },

@@ -69,6 +69,7 @@ class Refresh:
 
     strategy: Literal["swap", "in-place"]
     jobs: int
+    lock_timeout: float  # how long anybody on prod may wait for us, or we for a lock there, in seconds
     neutralize: bool
     script: Path | None
 
@@ -218,6 +219,7 @@ def load(
         refresh=Refresh(
             strategy=reader.get("refresh.strategy", "swap"),
             jobs=reader.get("refresh.jobs", 2),
+            lock_timeout=reader.get("refresh.lock_timeout", 2.0),
             neutralize=reader.get("refresh.neutralize", True),
             script=script,
         ),

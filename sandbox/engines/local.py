@@ -54,6 +54,7 @@ class LocalEngine:
             programs=self.settings.postgres.programs,
             passwords=self.settings.postgres.passwords,
             patience=self.settings.timeouts.connect,
+            locks=self.settings.refresh.lock_timeout,
             run=self.run,
             watches=side.name in self._watching,
         )

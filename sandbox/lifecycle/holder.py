@@ -1,12 +1,14 @@
-"""Hold one snapshot of prod for as long as a pipeline lives, however it ends.
+"""Hold one snapshot of prod for as long as a pipeline lives, however it ends, and let nobody there wait for it.
 
-A psql on prod exports the snapshot and then waits for its standard input to end. Only the pipeline's own
-shell holds the other end of it: the snapshot is given up with that shell, and nothing else has to be ended.
+A psql on prod locks all tables, exports the snapshot and then waits for its standard input to end. Another one
+looks every few tenths of a second who waits for whom: a migration waits for the snapshot's locks, and whoever
+opens that table waits for the migration. When that takes too long, all sessions of the run on prod end.
 """
 
-# ruff: noqa: S608  # no value from outside reaches this SQL
-
 from __future__ import annotations
+
+import shlex
+from importlib import resources
 
 from sandbox.engines import Engine
 from sandbox.lifecycle.progress import SNAPSHOT_TAKEN
@@ -14,18 +16,15 @@ from sandbox.lifecycle.shape import RELATIONS
 from sandbox.shell import Command, temporary
 
 SNAPSHOT = "DOLIBARR_SANDBOX_SNAPSHOT"  # the shell variable that has its id
+LOCKS = "DOLIBARR_SANDBOX_LOCKS"  # … and how long a dump may wait for all its locks
 
-# sessions that only wait must not be ended by a server's own time limits, whichever it knows
+# sessions that only wait, or read whole tables, must not be ended by time limits, whichever the server knows
 PATIENT = """SELECT count(set_config(name, '0', false)) AS patient FROM pg_catalog.pg_settings
- WHERE name IN ('transaction_timeout', 'idle_session_timeout') \\gset
+ WHERE name IN ('transaction_timeout', 'idle_session_timeout', 'statement_timeout') \\gset
 """
-# the tables stay what they are while they are copied: a TRUNCATE obeys no snapshot
-_HOLD = f"""{PATIENT}BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
-SET LOCAL search_path = pg_catalog;
-SELECT format('LOCK TABLE %s IN ACCESS SHARE MODE', string_agg(format('ONLY %I.%I', nspname, relname), ', '))
-  FROM ({RELATIONS}) r WHERE relkind IN ('r', 'p') HAVING count(*) > 0 \\gexec
-SELECT pg_export_snapshot();
-"""
+# the ended session of the watcher itself would tell nothing more
+_END = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+ AND application_name = current_setting('application_name') AND usename = session_user;"""
 
 
 def held(engine: Engine, body: str) -> str:
@@ -36,32 +35,37 @@ def held(engine: Engine, body: str) -> str:
         body: shell text; it finds the snapshot's id in its variable, and the caller's standard output as 4.
     """
     side = engine.settings.prod
-    psql = engine.inner_command(side, engine.access(side).psql().text())
-    return engine.pipeline_command(f"""exec 4>&1 </dev/null
-box={temporary(engine.run, folder=True)} && mkfifo "$box/in" "$box/out" || {{ rm -rf "$box"; exit 1; }}
-{{ {psql}
-}} <"$box/in" >"$box/out" &
-exec 7>"$box/in" 8<"$box/out"
-rm -rf "$box"
-{{ {here(_HOLD)}}} >&7
-read -r {SNAPSHOT} <&8 || {{ wait; exit 1; }}
-echo '{SNAPSHOT_TAKEN}' >&2
-(
-exec 7>&- 8<&-
-{body})
-code=$?
-exec 7>&-
-wait
-exit $code
-""")
+    access = engine.access(side)
+    relations, within = " ".join(RELATIONS.split()), str(engine.settings.refresh.lock_timeout)
+    programs = {
+        "holder": access.psql(relations=relations),
+        "watcher": access.psql(within=within, seen="{}", end=_END),
+        "ender": access.psql(_END),
+    }
+    functions = "".join(
+        f"{name}() {{\n{engine.inner_command(side, command.text())}\n}}\n" for name, command in programs.items()
+    )
+    words = {
+        "hold": shlex.quote(PATIENT + _file("hold.sql")),
+        "look": shlex.quote(_file("watch.sql")),
+        "taken": shlex.quote(SNAPSHOT_TAKEN),
+    }
+    variables = "".join(f"{name}={word}\n" for name, word in words.items())
+    variables += f"box={temporary(engine.run, folder=True)} || exit 1\n"
+    return engine.pipeline_command(f"{functions}body() {{\n{body}}}\n{variables}{_file('hold.sh')}")
 
 
 def seeing() -> str:
-    """A shell command that writes SQL: begin a transaction that sees the snapshot."""
+    """A shell command that writes SQL: begin a transaction that sees the snapshot, and may take its time."""
     begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
-    return f'printf "{begin}\\nSET TRANSACTION SNAPSHOT \'%s\';\\n" "${SNAPSHOT}"\n'
+    patient = "SET LOCAL statement_timeout = 0;"
+    return f'printf "{begin}\\nSET TRANSACTION SNAPSHOT \'%s\';\\n{patient}\\n" "${SNAPSHOT}"\n'
 
 
 def here(text: str) -> str:
     """A shell command that writes this text."""
     return Command(("cat",), stdin=text).text()
+
+
+def _file(name: str) -> str:
+    return resources.files(__package__ or "").joinpath(name).read_text(encoding="utf-8")

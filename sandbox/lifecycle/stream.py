@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sandbox.engines import Engine
 from sandbox.lifecycle import verify
 from sandbox.lifecycle.arrival import Copied, checked, sentinel
-from sandbox.lifecycle.holder import SNAPSHOT, held, here, seeing
+from sandbox.lifecycle.holder import LOCKS, SNAPSHOT, held, here, seeing
 from sandbox.lifecycle.progress import Watcher
 from sandbox.postgres import Access
 from sandbox.shell import Command, Result, Runner, change
@@ -91,11 +91,15 @@ class Stream:
         return f"{{ {seeing()}{here(script)}}} | {{ {self.here(self.prod.psql())}\n}}"
 
     def dump(self, *options: str) -> str:
-        """Shell text: a pg_dump of the snapshot, whose id reaches it through its standard input."""
-        command = self.prod.dump("--snapshot=@", *options).text()
-        text = "read -r snapshot\n" + command.replace("--snapshot=@", '--snapshot="$snapshot"')
+        """Shell text: a pg_dump of the snapshot, whose id reaches it through its standard input.
+
+        It lifts a session's limits but for this one, which is for all its locks together.
+        """
+        command = self.prod.dump("--snapshot=@", "--lock-wait-timeout=@locks", *options).text()
+        command = command.replace("--snapshot=@", '--snapshot="$snapshot"').replace("=@locks", '="$locks"')
+        text = f"read -r snapshot locks\n{command}"
         inner = self.engine.inner_command(self.engine.settings.prod, text)
-        return f'echo "${SNAPSHOT}" | {{ {inner}\n}}'
+        return f'echo "${SNAPSHOT} ${LOCKS}" | {{ {inner}\n}}'
 
     def _created(self) -> str:
         """The target, empty; goes on only when it is there."""

@@ -72,6 +72,7 @@ class KubernetesEngine:
             programs=self.settings.postgres.programs,
             passwords=None,  # they reach the container by standard input
             patience=self.settings.timeouts.connect,
+            locks=self.settings.refresh.lock_timeout,
             run=self.run,
             watches=side.name in self._watching,
         )

@@ -1,0 +1,48 @@
+# Run `body` while one session holds a snapshot of prod, and let nobody on prod wait for it; ends with the
+# body's exit status. The snapshot is given up with the shell that runs this, however it ends: only that holds the
+# other end of the holder's standard input. Who watches ends when it sees no holder.
+#
+# Functions that must be there: `holder`, `watcher` and `ender`, each a psql on prod; `body`, which finds the
+# caller's standard output as 4, and the snapshot's id and the time that a dump may wait for all its locks as
+# DOLIBARR_SANDBOX_SNAPSHOT and DOLIBARR_SANDBOX_LOCKS. Variables: `hold` and `look`, SQL for holder and watcher;
+# `box`, a new folder; `taken`, what to say when the snapshot is.
+watched() {
+  { watcher || ender >/dev/null 2>&1; } | { read -r up && echo "$up"; exec cat >&4; }
+}
+looking() {
+  printf '\\set holder %s\nSELECT 1;\n' "$holder"
+  while printf '%s\n' "$look"; do sleep 0.3 >/dev/null 2>&1 4>&-; done
+}
+given_up() {
+  exec 7>&-
+  [ -z "$looking" ] || kill "$looking" 2>/dev/null
+  wait
+}
+looking=
+exec 4>&1 </dev/null
+mkfifo "$box/in" "$box/out" "$box/look" "$box/up" || { rm -rf "$box"; exit 1; }
+holder <"$box/in" >"$box/out" &
+exec 7>"$box/in" 8<"$box/out"
+printf '%s\n' "$hold" >&7
+read -r holder DOLIBARR_SANDBOX_LOCKS <&8 || { rm -rf "$box"; given_up; exit 1; }
+watched <"$box/look" >"$box/up" 7>&- 8<&- &
+looking >"$box/look" 7>&- 8<&- &
+looking=$!
+exec 9<"$box/up"
+rm -rf "$box"
+read -r what DOLIBARR_SANDBOX_SNAPSHOT <&8 || { given_up; exit 1; }
+[ "$what" = snapshot ] || {
+  echo "ERROR:  relation $DOLIBARR_SANDBOX_SNAPSHOT was made or renamed while all were being locked" >&2
+  given_up
+  exit 1
+}
+read -r up <&9 || { given_up; exit 1; }
+exec 9<&-
+echo "$taken" >&2
+(
+exec 7>&- 8<&-
+body
+)
+code=$?
+given_up
+exit "$code"
