@@ -24,15 +24,13 @@ NAME_BYTES = 63  # what PostgreSQL keeps of a name
 _IDLE = "-c idle_in_transaction_session_timeout=0"
 _PATIENT = f"{_IDLE} -c statement_timeout=0 -c lock_timeout=0"
 # while a query runs, the server looks every few seconds whether its client is still there
-_WATCHING = "client_connection_check_interval"
-_EVERY = "3s"
-# a client's machine that is gone, or asleep, holds no lock on prod for long: seconds, where the system can tell
+_WATCHING, _EVERY = "client_connection_check_interval", "3s"
+# a machine that is gone, or asleep, holds nothing on prod for long; in seconds
 _ALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 _READ_ONLY = f"-c default_transaction_read_only=on {_IDLE} {_ALIVE}"
-# who watches prod's locks names the table; a session's own limit, a little later, knows of none
-_LATER = 1.0  # seconds
-# what prod's own settings allow a session is never made more; a query without rows prints nothing
-_LOCKS_WITHIN = """SELECT FROM (SELECT set_config('lock_timeout', min(ms)::text, false) AS ms FROM (
+_LATER = 1.0  # seconds: before a session's own limit, who watches prod's locks can say what it waits for
+# what prod's own settings allow is never made more; a query without rows prints nothing
+_LOCKS = """SELECT FROM (SELECT set_config('lock_timeout', min(ms)::text, false) AS ms FROM (
   SELECT nullif(extract(epoch FROM current_setting(name)::interval) * 1000, 0)::bigint AS ms
     FROM unnest(ARRAY['lock_timeout', 'statement_timeout']) name UNION ALL SELECT {}) l) s WHERE ms IS NULL"""
 # servers before 14 do not know it, and systems that cannot tell refuse it: as a session's option, fatally
@@ -69,7 +67,7 @@ class Access:
     database: Database
     programs: Path | None
     env: Mapping[str, str] = field(default_factory=dict)
-    locks: float | None = None  # how long a psql's sessions wait for a lock, in seconds; None: until they get it
+    locks: float | None = None  # how long a psql's sessions wait for a lock, in seconds; None: any
 
     @classmethod
     def to(  # noqa: PLR0913
@@ -92,7 +90,7 @@ class Access:
             programs: the folder of PostgreSQL's programs, or None for PATH.
             passwords: a pgpass file, or None for libpq's own.
             patience: how long to wait for a connection, in seconds.
-            locks: how long anybody on prod may wait for us, or we for a lock there, in seconds.
+            locks: how long our sessions on prod wait for a lock, in seconds.
             run: the run's id, by which its sessions are recognised.
             watches: the server said to `WATCH` that it can end a query whose client is gone.
         """
@@ -133,8 +131,9 @@ class Access:
     def psql(self, script: str | None = None, **variables: str) -> Command:
         """A psql that stops at the first error and reads `script`, or its standard input."""
         settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-        first = () if self.locks is None else ("-c", _LOCKS_WITHIN.format(round((self.locks + _LATER) * 1000)))
-        options = (*_QUIETLY, *settings, *first, "-f", "-")
+        if self.locks is not None:
+            settings += "-c", _LOCKS.format(round((self.locks + _LATER) * 1000))
+        options = (*_QUIETLY, *settings, "-f", "-")
         return self._program("psql", *options, stdin=script).with_env(PGCLIENTENCODING="UTF8")
 
     def statements(self, *words: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import Failed, SandboxError
+from sandbox.lifecycle import blocked
 from sandbox.postgres import Access, complaint, failure, together
 from sandbox.shell import Result
 
@@ -46,9 +47,9 @@ def checked(run: str, prod: Access, result: Result, wanted: Mapping[str, int]) -
     ends = re.findall(rf"^dolibarr-sandbox {re.escape(run)} (\w+) (\d+)$", result.stdout, re.MULTILINE)
     good = Counter(name for name, code in ends if code == "0") == Counter(wanted)
     if result.exited != 0 or not good or len(ends) != sum(wanted.values()) or "verified" not in told:
-        raise _why(prod, result, ends)
+        raise blocked.why(told, result.stderr) or _why(prod, result, ends)
     if "load" in wanted and "committed" not in told:
-        raise _why(prod, result, ends)
+        raise blocked.why(told, result.stderr) or _why(prod, result, ends)
     return Copied(**told["verified"], told=told)
 
 

@@ -1,6 +1,6 @@
-"""Hold one snapshot of prod for as long as a pipeline lives, however it ends, and let nobody there wait for it.
+"""Hold one snapshot of prod for as long as a pipeline lives, however it ends, and let nobody wait for it.
 
-A psql on prod locks all tables, exports the snapshot and then waits for its standard input to end. Another one
+A psql on prod locks all tables, exports the snapshot and then waits for its standard input to end. Another
 looks every few tenths of a second who waits for whom: a migration waits for the snapshot's locks, and whoever
 opens that table waits for the migration. When that takes too long, all sessions of the run on prod end.
 """
@@ -22,7 +22,6 @@ LOCKS = "DOLIBARR_SANDBOX_LOCKS"  # … and how long a dump may wait for all its
 PATIENT = """SELECT count(set_config(name, '0', false)) AS patient FROM pg_catalog.pg_settings
  WHERE name IN ('transaction_timeout', 'idle_session_timeout', 'statement_timeout') \\gset
 """
-# the ended session of the watcher itself would tell nothing more
 _END = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
  AND application_name = current_setting('application_name') AND usename = session_user;"""
 
@@ -43,7 +42,8 @@ def held(engine: Engine, body: str) -> str:
         "ender": access.psql(_END),
     }
     functions = "".join(
-        f"{name}() {{\n{engine.inner_command(side, command.text())}\n}}\n" for name, command in programs.items()
+        f"{name}() {{\n{engine.inner_command(side, command.text())}\n}}\n"
+        for name, command in programs.items()
     )
     words = {
         "hold": shlex.quote(PATIENT + _file("hold.sql")),

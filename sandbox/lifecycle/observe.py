@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.engines import Engine
-from sandbox.errors import UsageError
+from sandbox.errors import SandboxError, UsageError
+from sandbox.lifecycle import blocked
 from sandbox.lifecycle.neutralize import MARK
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.postgres import APPLICATION, WATCH, Access, failure, literal, together
 from sandbox.settings import Side
-from sandbox.shell import Runner, observe
+from sandbox.shell import Result, Runner, observe
 
 NEXT, OLD = "__next", "__old"
 
@@ -163,8 +164,18 @@ def ask(engine: Engine, runner: Runner, side: Side, access: Access, script: str)
     """Run a script that only reads and prints JSON objects; all of them as one."""
     result = observe(runner, engine.database_command(side, access.psql(script).text()))
     if result.exited != 0:
-        raise failure(access, result, f"reading {access.label}")
+        why = None if side.name == "sandbox" else _unread(engine, runner, access, result)
+        raise why or failure(access, result, f"reading {access.label}")
     return together(result.stdout)
+
+
+def _unread(engine: Engine, runner: Runner, access: Access, result: Result) -> SandboxError | None:
+    """Why prod could not be read, when somebody locked or altered it; asks who, if that is not known."""
+    told: dict[str, Any] = {}
+    if blocked.timed_out(result.stderr):
+        text = access.psql(blocked.LOCKED).text()
+        told = together(observe(runner, engine.database_command(engine.settings.prod, text)).stdout)
+    return blocked.why(told, result.stderr)
 
 
 def program_version(engine: Engine, runner: Runner, side: Side, program: str) -> int:

@@ -193,8 +193,8 @@ exit $code
             f"SELECT pg_advisory_lock_shared({self._key}, -{number}) AS theirs \\gset\n"
             for number in range(1, self.jobs + 1)
         )
-        patient = "SET LOCAL lock_timeout = 0;\n"  # for whom it waits is ours
-        return here(patient) + _numbered(f"SELECT pg_advisory_unlock({self._key}, -%s) AS mine") + here(others)
+        own = _numbered(f"SELECT pg_advisory_unlock({self._key}, -%s) AS mine")
+        return f"{here('SET LOCAL lock_timeout = 0;')}{own}{here(others)}"
 
     def _sequences(self) -> str:
         """Every sequence to prod's position."""

@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.errors import Busy, Failed
 from sandbox.lifecycle import copying, grants, holder, inplace, parallel, statistics, stream, swap
 from sandbox.lifecycle.arrival import Copied
+from sandbox.lifecycle.blocked import Blocked
 from sandbox.lifecycle.incremental import Incremental
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.postgres import Access, as_role, failure
@@ -86,6 +87,8 @@ class Swap(Work):
         if not why:
             try:
                 return self.changes(beside, claim), ""
+            except Blocked:
+                raise  # another try would meet the same lock
             except Failed as error:
                 self.interrupt.check()
                 why = error.what
