@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import functools
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import NoReturn
@@ -53,6 +55,26 @@ def skip(session: nox.Session, what: str, how: str) -> NoReturn:
     session.skip(f"not tested: {what}")
 
 
+def interpreter() -> str | None:
+    """The Python of the sessions: nox's own where it is new enough, else the newest on PATH."""
+    if sys.version_info >= (3, 11):  # noqa: UP036  # nox itself may run on an older one
+        return None
+    found = (name for minor in range(20, 10, -1) if shutil.which(name := f"python3.{minor}"))
+    name = next(found, None)
+    if name is None:
+        here = f"{sys.executable} is {sys.version.split()[0]}"
+        sys.exit(f"Python 3.11 or newer is needed: {here}, and there is no newer one on PATH; install one")
+    return name
+
+
+session = functools.partial(nox.session, python=interpreter())
+
+
+def module(name: str) -> tuple[str, ...]:
+    """Words that run a program by its module: a script's first line cannot name every folder."""
+    return ("python", "-m", name)
+
+
 def group(name: str) -> list[str]:
     """The requirements of one dependency group."""
     return list(nox.project.dependency_groups(PYPROJECT, name))
@@ -63,7 +85,7 @@ def browser(session: nox.Session) -> None:
     if found(session):
         return
     session.log("no browser yet: asking Playwright for its own")
-    session.run("playwright", "install", "chromium", silent=True, success_codes=range(256))
+    session.run(*module("playwright"), "install", "chromium", silent=True, success_codes=range(256))
     if found(session):
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
@@ -84,12 +106,12 @@ def found(session: nox.Session) -> bool:
     return "browser:" in str(said)
 
 
-@nox.session
+@session
 def demo(session: nox.Session) -> None:
     """Show the whole cycle on the lab, in about a minute."""
     session.install("-e", ".[lab]")
     browser(session)
-    session.run("inv", "lab.demo", *session.posargs)
+    session.run(*module("invoke"), "lab.demo", *session.posargs)
 
 
 def pytest(session: nox.Session, *words: str) -> None:
@@ -97,22 +119,23 @@ def pytest(session: nox.Session, *words: str) -> None:
     session.install("-e", ".[lab]", *group("tests"))
     browser(session)
     # the tests wait for servers and browsers more than they compute; a file's tests share one lab
-    session.run("pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *words, *session.posargs)
+    words = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *words)
+    session.run(*module("pytest"), *words, *session.posargs)
 
 
-@nox.session
+@session
 def tests(session: nox.Session) -> None:
     """Run the tests: real PostgreSQL, real browser, real HTTP."""
     pytest(session)
 
 
-@nox.session
+@session
 def slow(session: nox.Session) -> None:
     """Run the tests that take long: every moment of a kill, every kind of fault."""
     pytest(session, "-m", "slow")
 
 
-@nox.session
+@session
 def conformance(session: nox.Session) -> None:
     """Run the shared tests on a real Dolibarr: nox -s conformance -- --dolibarr PATH."""
     options = argparse.ArgumentParser(prog="nox -s conformance --")
@@ -121,10 +144,10 @@ def conformance(session: nox.Session) -> None:
     session.install("-e", ".[lab]", *group("tests"))
     browser(session)
     # in one word: pytest takes a lone path for tests, and looks for its settings there
-    session.run("pytest", "-m", "conformance", f"--dolibarr={given.dolibarr}", *words)
+    session.run(*module("pytest"), "-m", "conformance", f"--dolibarr={given.dolibarr}", *words)
 
 
-@nox.session
+@session
 def cluster(session: nox.Session) -> None:
     """Run the cycle and its faults on a Kubernetes node: KUBECONFIG=FILE nox -s cluster -- --size=1000."""
     if not os.environ.get("KUBECONFIG"):
@@ -137,10 +160,10 @@ def cluster(session: nox.Session) -> None:
         skip(session, "engine kubernetes", f"put kubectl on PATH, then {CLUSTER}")
     session.install("-e", ".[lab]", *group("tests"))
     browser(session)
-    session.run("pytest", "-m", "cluster", "tests/cluster", *session.posargs)
+    session.run(*module("pytest"), "-m", "cluster", "tests/cluster", *session.posargs)
 
 
-@nox.session
+@session
 def bench(session: nox.Session) -> None:
     """Time refreshes and checkpoints beside what others need: nox -s bench -- --sizes 200,1000."""
     session.install("-e", ".[lab]", *group("bench"))
@@ -148,23 +171,23 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "sandbox.lab.bench", *session.posargs)
 
 
-@nox.session
+@session
 def faults(session: nox.Session) -> None:
     """Break refreshes at 200 random moments: nox -s faults -- --seed 1."""
     session.install("-e", ".[lab]")
     session.run("python", "-m", "sandbox.lab.faults", *session.posargs)
 
 
-@nox.session
+@session
 def lint(session: nox.Session) -> None:
     """Check style and format with ruff."""
     session.install(*group("lint"))
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
+    session.run(*module("ruff"), "check", ".")
+    session.run(*module("ruff"), "format", "--check", ".")
 
 
-@nox.session
+@session
 def types(session: nox.Session) -> None:
     """Check types with mypy, strictly."""
     session.install("-e", ".[lab]", *group("types"))
-    session.run("mypy")
+    session.run(*module("mypy"))

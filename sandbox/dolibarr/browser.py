@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sandbox.errors import Failed, UsageError
+from sandbox.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page, Playwright
@@ -45,7 +45,6 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-_LONGEST = 50  # bytes of the folder in which a browser makes a folder with its socket
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -118,8 +117,8 @@ def window(url: str, executable: Path | None, timeout: float, *, headless: bool)
     from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
     refuse_without_display(headless=headless)
-    with _own_folder() as variables, sync_playwright() as playwright:
-        browser = _launched(playwright, executable, variables, headless=headless)
+    with temporary_folder() as folder, sync_playwright() as playwright:
+        browser = _launched(playwright, executable, folder, headless=headless)
         try:
             size = {"viewport": {"width": 1280, "height": 1000}} if headless else {"no_viewport": True}
             options: dict[str, Any] = {**size, "accept_downloads": False, "service_workers": "block"}
@@ -132,33 +131,19 @@ def window(url: str, executable: Path | None, timeout: float, *, headless: bool)
             _closed(browser)
 
 
-@contextmanager
-def _own_folder() -> Iterator[dict[str, str | float | bool]]:
-    """Variables by which a browser leaves nothing behind, in the home or among temporary files.
-
-    Its socket lies there too, whose path may have 107 bytes; `TMPDIR` can be longer.
-    """
-    usual = tempfile.gettempdir()
-    places = [usual] if len(os.fsencode(usual)) <= _LONGEST else ["/tmp", "/var/tmp", usual]  # noqa: S108
-    place = next(place for place in places if os.access(place, os.W_OK | os.X_OK) or place == usual)
-    with tempfile.TemporaryDirectory(prefix="browser-", dir=place, ignore_cleanup_errors=True) as folder:
-        names = ("TMPDIR", "XDG_CACHE_HOME", "BREAKPAD_DUMP_LOCATION")
-        yield {**os.environ, **dict.fromkeys(names, folder)}
-
-
-def _launched(
-    playwright: Playwright,
-    executable: Path | None,
-    variables: dict[str, str | float | bool],
-    *,
-    headless: bool,
-) -> Any:
+def _launched(playwright: Playwright, executable: Path | None, folder: Path, *, headless: bool) -> Any:
     from playwright.sync_api import Error  # noqa: PLC0415
 
     program = find(playwright, executable, headless=headless)
+    # so it leaves nothing in the home or among temporary files, and has a path for its socket
+    mine = dict.fromkeys(("TMPDIR", "XDG_CACHE_HOME", "BREAKPAD_DUMP_LOCATION"), str(folder))
     try:
         return playwright.chromium.launch(
-            executable_path=program, headless=headless, args=list(_ARGUMENTS), timeout=60_000, env=variables
+            executable_path=program,
+            headless=headless,
+            args=list(_ARGUMENTS),
+            timeout=60_000,
+            env={**os.environ, **mine},
         )
     except Error as error:
         text = str(error)

