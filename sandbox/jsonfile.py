@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,40 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+class Damaged(ValueError):
+    """What was kept cannot be read, or is no JSON object; it says why."""
+
+
 def read(path: Path) -> dict[str, Any] | None:
-    """What a file says; None when it is not there, or is no JSON object."""
-    with suppress(OSError, ValueError):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else None
-    return None
+    """What a file says; None when it is not there.
+
+    Raises:
+        Damaged: it is there, and cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Damaged(error.strerror or "it cannot be read") from None
+    except UnicodeDecodeError:
+        raise Damaged("it is no text") from None
+    return parsed(text)
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The JSON object of a text.
+
+    Raises:
+        Damaged: it is none.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"it is no JSON: {error}" if text.strip() else "it is empty") from None
+    if not isinstance(found, dict):
+        raise Damaged("it is no JSON object")
+    return found
 
 
 def _private(path: str, flags: int) -> int:

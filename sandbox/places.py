@@ -7,6 +7,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+_LARGEST_PID = 2**31 - 1
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -29,6 +30,8 @@ def ended_at(place: str, pid: int) -> bool:
 
 
 def _gone(pid: int) -> bool:
+    if not 0 < pid <= _LARGEST_PID:
+        return False  # no process id: nothing is known
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -38,7 +38,8 @@ def status(seen: Status) -> Iterator[Row]:
     if seen.interrupted:
         strategy = str(seen.interrupted.get("strategy"))
         kind = strategy if strategy in {"save", "rewind", "forget"} else "refresh"
-        yield "interrupted", f"a {kind} ({seen.interrupted.get('run')}) was cut off"
+        cut = f"a {kind} ({seen.interrupted.get('run')}) was cut off"
+        yield "interrupted", str(seen.interrupted.get("problem") or cut)
     if seen.next_step:
         yield "next", seen.next_step
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.errors import Busy, ExitCode, Failed
+from sandbox.errors import Busy, ExitCode, Failed, Interrupted
 from sandbox.lifecycle.journal import JOURNAL, LAST, LOCK, Book, Journal, active, busy, held, holder, left
 from tests.worlds import REPOSITORY
 
@@ -102,7 +102,7 @@ def test_a_page_is_turned_whole(tmp_path: Path) -> None:
 
 def test_a_journal_of_another_version_is_named(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_text('{"something": "else"}')
-    with pytest.raises(Failed, match="another version"):
+    with pytest.raises(Interrupted, match="of another version"):
         left(tmp_path)
 
 

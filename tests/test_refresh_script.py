@@ -25,6 +25,9 @@ class Heard(Silent):
         self.lines.append(text)
 
 
+RUN = "20261128T010203-a1b2c3"
+
+
 def given(root: Path, script: str) -> Settings:
     path = root / "lifecycle.sh"
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -59,8 +62,8 @@ def test_it_needs_consent_and_a_dry_run_does_not_run_it(tmp_path: Path) -> None:
 
 def test_a_second_one_is_busy_and_a_killed_one_is_told(tmp_path: Path) -> None:
     settings = given(tmp_path, "true")
-    with journal.held(settings.files.state, "first") as book:
-        book.write(journal.Journal(journal.holder("first"), "script", "script"))
+    with journal.held(settings.files.state, RUN) as book:
+        book.write(journal.Journal(journal.holder(RUN), "script", "script"))
         with pytest.raises(Busy):
             refresh(settings, context(), yes=True, db_only=False)
     assert journal.interrupted(settings) is not None

@@ -98,6 +98,9 @@ class Engine(Protocol):
             SandboxError: it could not be; it can be tried again.
         """
 
+    def pause_doubted(self, state: dict[str, Any]) -> str:
+        """Why a journal's `state` is none that a pause of what the settings name has; empty: it is one."""
+
     def end_processes(self, run: str) -> int:
         """Kill what is left running of `run`, which has no parent any more; the number of processes."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from sandbox import jsonfile
 from sandbox.engines.ledger import CONTENT, JOURNAL, LAST, Desk, Page, Taken
@@ -34,8 +35,17 @@ class FileLedger:
         return self.folder / f"{name}.json"
 
     def read(self, name: str) -> Page | None:
-        """A page; None when there is none that can be read."""
+        """A page; None when there is none.
+
+        Raises:
+            Damaged: there is one that cannot be read.
+        """
         return jsonfile.read(self._path(name))
+
+    @property
+    def aside(self) -> str:
+        """The command that sets the journal aside."""
+        return f"mv -- {quote(self.where)} {quote(f'{self.where}.damaged')}"
 
     def write(self, name: str, page: Page) -> None:
         """Write a page; on disk before this returns.
@@ -84,11 +94,19 @@ class FileLedger:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return jsonfile.read(self.folder / LOCK) or {}
+            return _said(self.folder / LOCK) or {}
         else:
             return None
         finally:
             os.close(file)
+
+
+def _said(path: Path) -> Page | None:
+    """What the lock's holder says of itself; None while it does not."""
+    try:
+        return jsonfile.read(path)
+    except jsonfile.Damaged:
+        return None
 
 
 def _locked(path: Path) -> int:
@@ -104,6 +122,6 @@ def _locked(path: Path) -> int:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 os.close(file)
-                raise Taken(jsonfile.read(path)) from None
+                raise Taken(_said(path)) from None
             time.sleep(0.02)
         os.close(file)

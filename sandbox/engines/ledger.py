@@ -34,7 +34,15 @@ class Desk(Protocol):
         """Where the pages are, for people."""
 
     def read(self, name: str) -> Page | None:
-        """A page; None when there is none."""
+        """A page; None when there is none.
+
+        Raises:
+            Damaged: there is one that cannot be read.
+        """
+
+    @property
+    def aside(self) -> str:
+        """The command that sets a journal aside which nobody can believe, for people to look at."""
 
     def write(self, name: str, page: Page) -> None:
         """Write a page; it outlives us when this returns."""
@@ -54,7 +62,15 @@ class Ledger(Protocol):
         """Where the pages are, for people."""
 
     def read(self, name: str) -> Page | None:
-        """A page; None when there is none."""
+        """A page; None when there is none.
+
+        Raises:
+            Damaged: there is one that cannot be read.
+        """
+
+    @property
+    def aside(self) -> str:
+        """The command that sets a journal aside which nobody can believe, for people to look at."""
 
     def hold(self, who: Page) -> AbstractContextManager[Desk]:
         """Be its only holder while inside.

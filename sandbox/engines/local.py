@@ -18,6 +18,7 @@ from sandbox.settings import Settings, Side
 from sandbox.shell import Runner, change, require, trace
 
 _GONE_WITHIN = 10.0  # seconds
+_PAUSED = {"resume": "application.resume"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class LocalEngine:
             raise UsageError(
                 f"{name}.application.pause is set, but not resume", f"set {name}.application.resume"
             )
-        return {} if application.pause is None else {"resume": "application.resume"}
+        return {} if application.pause is None else dict(_PAUSED)
 
     def pause(self, runner: Runner, state: dict[str, Any]) -> None:
         """Run `application.pause` from the root."""
@@ -120,6 +121,10 @@ class LocalEngine:
         del state
         self._from_root(runner, self.settings.application.resume, "resuming the application")
         return ()
+
+    def pause_doubted(self, state: dict[str, Any]) -> str:
+        """Nothing of the state is acted on but that there is one: the command is the settings'."""
+        return "" if state == _PAUSED else f"{state} is no pause of this engine's"
 
     def _from_root(self, runner: Runner, text: str | None, doing: str) -> None:
         if text is None:
@@ -139,6 +144,8 @@ class LocalEngine:
 
 def end_processes(run: str) -> int:
     """Kill what is left of `run` on this machine and remove its files; see `LocalEngine.end_processes`."""
+    if not run:
+        raise Failed("a run without an id is no run: none of its processes can be told from others")
     killed: set[int] = set()
     deadline = time.monotonic() + _GONE_WITHIN
     while found := _processes_of(run):

@@ -187,7 +187,7 @@ class _Saving:
 
 def _refreshed(steps: Steps, mark: str | None) -> str | None:
     """When the refresh of that mark ended, if that is known here."""
-    last = (steps.book.desk.read(LAST) if steps.book else None) or {}
+    last = (journal.page(steps.book.desk, LAST) if steps.book else None) or {}
     return str(last["finished"]) if mark and last.get("run") == mark and "finished" in last else None
 
 

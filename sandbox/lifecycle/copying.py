@@ -95,10 +95,10 @@ def _script(run: str, order: Copy, *, clone: bool) -> str:
 SET application_name = {literal(_copier(run))};
 SELECT json_build_object('xid', {XID}, 'epoch', {epoch(order.version)});
 {"SET file_copy_method = clone;" if clone else ""}
-CREATE DATABASE {target} OWNER {identifier(order.owner)} TEMPLATE {identifier(order.source)}{strategy};
+CREATE DATABASE {target} OWNER {identifier(order.owner)} TEMPLATE {identifier(order.source)}{strategy}
+  CONNECTION LIMIT {swap.number(order.comment)};
 SET application_name = {literal(f"{APPLICATION}/{run}")};
-COMMENT ON DATABASE {target} IS {literal(order.comment)};
-REVOKE ALL ON DATABASE {target} FROM PUBLIC;
+{swap.claimed(target, order.comment)}REVOKE ALL ON DATABASE {target} FROM PUBLIC;
 {order.more}SELECT json_build_object('oid', oid::bigint, 'bytes', pg_database_size(oid)) FROM pg_database
  WHERE datname = {literal(order.target)};
 """

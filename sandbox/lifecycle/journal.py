@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,12 +23,15 @@ from sandbox.engines.files import LOCK, FileLedger
 from sandbox.engines.ledger import JOURNAL as PAGE
 from sandbox.engines.ledger import LAST as LAST_PAGE
 from sandbox.engines.ledger import Desk, Ledger, Taken
-from sandbox.errors import Busy, Failed, SandboxError
+from sandbox.errors import Busy, Failed, Interrupted, SandboxError
+from sandbox.jsonfile import Damaged
 from sandbox.places import here
 from sandbox.settings import Settings
 from sandbox.shell import Runner
+from sandbox.typed import NotTyped, typed
 
 JOURNAL, LAST = f"{PAGE}.json", f"{LAST_PAGE}.json"  # the files, where they are files
+_RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{6}")
 __all__ = ["JOURNAL", "LAST", "LOCK"]
 
 
@@ -82,6 +86,11 @@ class Look:
 def new_run() -> str:
     """A run's id: when it began, and something that no other has."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{token_hex(3)}"
+
+
+def is_run(text: str) -> bool:
+    """Whether that has the form of a run's id, by which processes and files are found, ended and removed."""
+    return _RUN.fullmatch(text) is not None
 
 
 def now() -> str:
@@ -158,7 +167,7 @@ def held(at: Ledger | Path, run: str) -> Iterator[Book]:
 
 def _busy(who: dict[str, Any] | None) -> Busy:
     return Busy(
-        f"another run holds this sandbox: {Holder(**who) if who else 'it just began'}",
+        f"another run holds this sandbox: {_holder(who) if who else 'it just began'}",
         "wait until it ends, or end that process",
     )
 
@@ -171,27 +180,50 @@ def busy(at: Ledger | Path) -> Busy:
 def active(at: Ledger | Path) -> Holder | None:
     """Who holds the sandbox at this moment; reads only."""
     found = _ledger(at).holder()
-    if found is None:
-        return None
-    return Holder(**found) if found else Holder("?", 0, "?", "?", "?")
+    return None if found is None else _holder(found)
+
+
+def _holder(said: dict[str, Any]) -> Holder:
+    """Who a holder says it is; question marks where that cannot be read."""
+    try:
+        return typed(Holder, said)
+    except NotTyped:
+        return Holder("?", 0, "?", "?", "?")
 
 
 def left(at: Desk | Ledger | Path) -> Journal | None:
-    """The journal, whoever wrote it.
+    """The journal, whoever wrote it; whether it can be true is not looked at (see `believe`).
 
     Raises:
-        Failed: it cannot be read.
+        Interrupted: it cannot be read: damaged, or of another version.
     """
     desk = FileLedger(at) if isinstance(at, Path) else at
-    found = desk.read(PAGE)
-    if found is None:
-        return None
     try:
-        return Journal(**{**found, "holder": Holder(**found["holder"])})
-    except (TypeError, KeyError):
-        raise Failed(
-            f"{desk.where} is of another version", "run recover with the version that wrote it"
-        ) from None
+        found = desk.read(PAGE)
+        return None if found is None else typed(Journal, found)
+    except (Damaged, NotTyped) as error:
+        raise not_believed(desk, f"cannot be read, or is of another version: {error}") from None
+
+
+def not_believed(desk: Desk | Ledger, why: str) -> Interrupted:
+    """The error that a run was cut off whose journal cannot be acted on.
+
+    Args:
+        desk: where the journal is.
+        why: what is wrong with it, in words that follow its place.
+    """
+    return Interrupted(
+        f"a run was interrupted, and its journal, {desk.where}, {why}; nothing was touched",
+        f"look at it, then set it aside and have the rest put back: {desk.aside} && inv recover",
+    )
+
+
+def page(at: Desk | Ledger, name: str) -> dict[str, Any] | None:
+    """Another page than the journal, which only saves time; None when it cannot be read."""
+    try:
+        return at.read(name)
+    except Damaged:
+        return None
 
 
 def interrupted(settings: Settings, runner: Runner | None = None) -> Journal | None:
@@ -208,11 +240,19 @@ def look(settings: Settings, runner: Runner | None = None) -> Look:
     try:
         ledger = ledger_for(settings, runner)
         who = active(ledger)
-        cut = None if who else left(ledger)
-        last = ledger.read(LAST_PAGE)
+        told = None if who else _interrupted(ledger)
+        last = page(ledger, LAST_PAGE)
     except SandboxError as error:
         if settings.cluster is None:
             raise
         return Look(None, None, None, error.what)
-    told = {"run": cut.run, **asdict(cut)} if cut else None
     return Look(asdict(who) if who else None, told, last)
+
+
+def _interrupted(ledger: Ledger) -> dict[str, Any] | None:
+    """What was interrupted, for `status`; of a journal that cannot be read only why."""
+    try:
+        cut = left(ledger)
+    except Interrupted as error:
+        return {"run": "", "problem": error.what}
+    return {"run": cut.run, **asdict(cut), "problem": ""} if cut else None

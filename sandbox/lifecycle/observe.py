@@ -52,6 +52,7 @@ class Neighbour:
 
     name: str
     comment: str | None
+    limit: int = -1  # of connections; a run's number until its claim is the comment
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ SELECT json_build_object(
       FROM pg_db_role_setting, unnest(setconfig) pair, split_part(pair, '=', 1) name,
            substr(pair, strpos(pair, '=') + 1) value WHERE setdatabase = d.oid) s),
   'neighbours', (SELECT coalesce(json_agg(json_build_object(
-      'name', n.datname, 'comment', shobj_description(n.oid, 'pg_database'))), '[]')
+      'name', n.datname, 'comment', shobj_description(n.oid, 'pg_database'), 'limit', n.datconnlimit)), '[]')
     FROM pg_database n WHERE n.datname IN ({following}, {old})),
   'strangers', (SELECT coalesce(json_agg(DISTINCT application_name), '[]') FROM pg_stat_activity
     WHERE datname IN ({following}, {old}, d.datname) AND application_name LIKE '{APPLICATION}/%'

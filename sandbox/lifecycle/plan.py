@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sandbox import documents, places
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed, Refused, UsageError
-from sandbox.lifecycle import base, checks, journal
+from sandbox.lifecycle import base, checks, journal, swap
 from sandbox.lifecycle.observe import (
     NEXT,
     OLD,
@@ -126,13 +126,21 @@ def not_ours(neighbour: Neighbour) -> Busy | Refused:
 
 def claimant(neighbour: Neighbour) -> journal.Holder | None:
     """Whose run a database beside the live one says it belongs to; None when it says nothing."""
-    found = re.fullmatch(rf"{APPLICATION} run=(\S+) host=(\S+) pid=(\d+)", neighbour.comment or "")
+    found = re.fullmatch(rf"{APPLICATION} run=(\S+) host=(\S+) pid=([0-9]{{1,9}})", neighbour.comment or "")
     return journal.Holder(found[1], int(found[3]), found[2], "?", "?") if found else None
+
+
+def belongs(neighbour: Neighbour, holder: journal.Holder) -> bool:
+    """Whether a database says that this run made it, or set it aside."""
+    if neighbour.comment is None:  # it was just being made
+        return neighbour.limit == swap.number(swap.claim(holder.run, holder.host, holder.pid))
+    owner = claimant(neighbour)
+    return owner is not None and owner.run == holder.run
 
 
 def dead(engine: Engine, holder: journal.Holder) -> bool:
     """Whether another run that claims a database is known to have ended; ours holds the sandbox."""
-    return engine.alone or places.ended(holder.host, holder.pid)
+    return journal.is_run(holder.run) and (engine.alone or places.ended(holder.host, holder.pid))
 
 
 def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str, ...]]:

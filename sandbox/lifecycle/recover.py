@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sandbox.engines import Engine, engine_for, ledger_for
-from sandbox.errors import Interrupted, Unreachable, UsageError
+from sandbox.errors import Unreachable, UsageError
 from sandbox.lifecycle import journal
+from sandbox.lifecycle.believe import believe
 from sandbox.lifecycle.journal import Book, Journal
 from sandbox.lifecycle.observe import NEXT, OLD, observe_sandbox
 from sandbox.lifecycle.plan import claimant, dead, folder, not_ours
@@ -32,7 +33,9 @@ def recover(settings: Settings, runner: Runner) -> RecoverReport:
         page = journal.left(ledger)
         if page is None:
             return RecoverReport(found=False, dry=True)
-        return replace(put_back(_engine(settings, runner, page, run), runner, page), dry=True)
+        engine = _engine(settings, runner, page, run)
+        believe(engine, runner, page, ledger)
+        return replace(put_back(engine, runner, page), dry=True, was=announcement(page))
     if not settings.files.state.exists() and settings.sandbox.database is None:
         return RecoverReport(found=False)
     with journal.held(ledger, run) as book:
@@ -52,12 +55,13 @@ def settle(
         say: is told what was found, before anything is put back.
     """
     page = journal.left(book.desk)
-    if page is None:
+    if page is not None:
+        believe(_engine(settings, runner, page, run), runner, page, book.desk)
+    else:
         with suppress(UsageError, Unreachable):  # then nothing says that there was a run
             page = _stray(engine_for(settings, run, runner), runner)
     if page is None:
         return RecoverReport(found=False)
-    _refuse_other(settings, page, book)
     was = announcement(page)
     if say is not None:
         say(was)
@@ -83,18 +87,6 @@ def _engine(settings: Settings, runner: Runner, page: Journal, run: str) -> Engi
     """The engine that the run used; a team's own script needs none, and runs here."""
     local = replace(settings, engine="local", cluster=None)
     return engine_for(local if page.strategy == "script" else settings, run, runner)
-
-
-def _refuse_other(settings: Settings, page: Journal, book: Book) -> None:
-    if page.strategy == "script":
-        return
-    database = settings.sandbox.database
-    here = f"{database.name}@{database.host}" if database else ""
-    if page.database.rpartition(":")[0] != here:  # a lab's port may move
-        raise Interrupted(
-            f"the journal is about {page.database}, the settings name {here or 'no database'}",
-            f"recover with the settings of then, or remove {book.desk.where}",
-        )
 
 
 def _stray(engine: Engine, runner: Runner) -> Journal | None:

@@ -106,7 +106,7 @@ def _done(  # noqa: PLR0913
 ) -> Outcome:
     already = "the new sandbox was in place by then, and was made whole"
     with undone_on_failure(engine, runner, book, already) as interrupt:
-        known = Remembered.read(book.desk.read(CONTENT))
+        known = Remembered.read(journal.page(book.desk, CONTENT))
         seen = _look(engine, runner, db_only=db_only, full=full, known=known, progress=progress)
         interrupt.check()
         return _work(engine, runner, seen, book, progress, interrupt).do()
@@ -151,7 +151,7 @@ def _rehearsed(  # noqa: PLR0913
         script.show(settings, runner, db_only=db_only)
         return _report(run, "script", Outcome(why_full="your own script"), 0.0, dry=True)
     engine = engine_for(settings, run, runner)
-    known = Remembered.read(ledger.read(CONTENT))
+    known = Remembered.read(journal.page(ledger, CONTENT))
     seen = _look(engine, runner, db_only=db_only, full=full, known=known, progress=progress)
     work = _work(engine, runner, seen, None, progress, Interrupt())
     return _report(run, settings.refresh.strategy, work.do(), 0.0, dry=True)

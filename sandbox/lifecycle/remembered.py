@@ -22,9 +22,12 @@ from sandbox.lifecycle.content import FORM
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED, HORIZON
 from sandbox.postgres import XID, literal
+from sandbox.typed import typed
 
 SMALL = 1000  # rows; a smaller table is sooner read than remembered
 _MOST = 40  # tables, the largest: what is known of them travels in a command line
+_COLUMNS = ("name", "oid", "shape", "rows", "content")  # of a table
+_BIGINT = 2**63
 _FAR = 2**30  # transactions; twice as many, and an old version's number could come again
 
 
@@ -43,6 +46,17 @@ class Table:
     shape: int  # see `SHAPE`
     rows: int
     content: int  # see `content`
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A ledger's page."""
+
+    run: str
+    form: int
+    xid: int
+    horizon: int
+    tables: tuple[list[Any], ...]
 
 
 @dataclass(frozen=True)
@@ -68,9 +82,16 @@ class Remembered:
     def read(cls, page: Mapping[str, Any] | None) -> Remembered:
         """A ledger's page; nothing when there is none, or another version of this program wrote it."""
         try:
-            if page is not None and page["form"] == FORM:
-                return cls.told(str(page["run"]), page)
-        except (KeyError, TypeError):
+            found = typed(_Page, page)
+            tables = tuple(typed(Table, dict(zip(_COLUMNS, one, strict=True))) for one in found.tables)
+            numbers = [
+                found.xid,
+                found.horizon,
+                *(n for one in tables for n in (one.oid, one.shape, one.rows)),
+            ]
+            if found.form == FORM and all(abs(number) < _BIGINT for number in numbers):
+                return cls(found.run, found.xid, found.horizon, tables)
+        except ValueError:  # its values reach SQL as they are
             pass
         return cls.nothing()
 

@@ -18,7 +18,7 @@ from sandbox.errors import Failed, Unreachable, UsageError
 from sandbox.lifecycle import swap, tidy
 from sandbox.lifecycle.journal import Journal
 from sandbox.lifecycle.observe import Neighbour, ask, constants
-from sandbox.lifecycle.plan import claimant
+from sandbox.lifecycle.plan import belongs
 from sandbox.postgres import APPLICATION, Access, failure, identifier, literal
 from sandbox.settings import Side
 from sandbox.shell import Runner, change, is_dry, observe, require
@@ -135,17 +135,18 @@ def _end_sessions(repair: _Repair) -> None:
         time.sleep(0.1)
 
 
-def _present(repair: _Repair) -> dict[str, str | None]:
-    """Which of the databases are there, each with its comment."""
+def _present(repair: _Repair) -> dict[str, Neighbour]:
+    """Which of the databases are there."""
     names = ", ".join(
         literal(name) for name in (repair.access.database.name, repair.page.next, repair.page.old)
     )
     script = (
-        "SELECT json_build_object('present', coalesce(json_object_agg(datname,"
-        f" shobj_description(oid, 'pg_database')), '{{}}')) FROM pg_database WHERE datname IN ({names});"
+        "SELECT json_build_object('present', coalesce(json_agg(json_build_array(datname,"
+        f" shobj_description(oid, 'pg_database'), datconnlimit)), '[]')) FROM pg_database"
+        f" WHERE datname IN ({names});"
     )
     told: dict[str, Any] = ask(repair.engine, repair.runner, repair.side, repair.access.maintenance, script)
-    return dict(told["present"])
+    return {one[0]: Neighbour(*one) for one in told["present"]}
 
 
 def _live_back(repair: _Repair, names: swap.Names) -> None:
@@ -157,16 +158,23 @@ def _live_back(repair: _Repair, names: swap.Names) -> None:
             f"the sandbox's database {names.live} is gone, and so is {names.old}",
             f"create it: CREATE DATABASE {names.live}; then: inv refresh --yes",
         )
+    if not belongs(present[names.old], repair.page.holder):
+        raise Failed(
+            f"the sandbox's database {names.live} is gone, and {names.old} does not say that run"
+            f" {repair.page.run} set it aside: it was not renamed",
+            f"if it is the sandbox's: ALTER DATABASE {names.old} RENAME TO {names.live}; then: inv recover",
+        )
     rename = f"ALTER DATABASE {identifier(names.old)} RENAME TO {identifier(names.live)};\n"
     repair.sql(repair.access.maintenance, rename, f"renamed {names.old} back to {names.live}")
 
 
 def _committed(repair: _Repair) -> bool:
     """Whether the live database is the one that the run made."""
-    page = repair.page
-    owner = claimant(Neighbour(page.old, _present(repair).get(page.old)))
-    if owner is not None and owner.run == page.run:
-        return True  # one transaction gave both databases their names, and the old one its claim
+    page, present = repair.page, _present(repair)
+    ours = {name for name, found in present.items() if belongs(found, page.holder)}
+    # one transaction gives both databases their names, and the old one its claim
+    if page.old in ours or page.next in ours:
+        return page.old in ours
     if page.oid:
         name = literal(repair.access.database.name)
         script = f"SELECT json_build_object('oid', oid::bigint) FROM pg_database WHERE datname = {name};"
@@ -180,10 +188,10 @@ def _drop(repair: _Repair, name: str) -> None:
     present = _present(repair)
     if name not in present:
         return
-    owner = claimant(Neighbour(name, present[name]))
-    # one without a claim is a database that was being created, or a swap's that was cut off
-    if owner is None or owner.run == repair.page.run:
+    if belongs(present[name], repair.page.holder):
         repair.sql(repair.access.maintenance, swap.drop(name), f"dropped {name}")
+    else:
+        repair.actions.append(f"left {name} alone: it does not say that run {repair.page.run} made it")
 
 
 def _documents(repair: _Repair, *, committed: bool) -> None:

@@ -11,17 +11,22 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from sandbox import jsonfile
 from sandbox.engines import Engine
 from sandbox.errors import Failed, UsageError
-from sandbox.lifecycle.observe import NEXT, OLD, ask
+from sandbox.lifecycle.journal import is_run
+from sandbox.lifecycle.observe import NEXT, OLD, Neighbour, ask
 from sandbox.postgres import APPLICATION, NAME_BYTES, literal
 from sandbox.shell import Runner
+from sandbox.typed import typed
 
 BASELINE = "baseline"  # the name that `reset` saves
 BETWEEN = "__cp_"  # between the sandbox's database name and a checkpoint's
 _NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
+_BROKEN = -2  # the connection limit of a database whose dropping was cut off
 _SIGN = f"{APPLICATION} checkpoint "
 
 
@@ -112,7 +117,7 @@ class Shelf:
     oid: int  # the live database's
     version: int  # the server's, such as 180003
     checkpoints: tuple[Checkpoint, ...]
-    others: Mapping[str, str | None]  # unfinished or foreign databases, and their comments
+    others: Mapping[str, Neighbour]  # unfinished or foreign databases
     broken: tuple[str, ...]  # databases whose dropping was cut off
 
     def find(self, name: str) -> Checkpoint:
@@ -152,7 +157,7 @@ def look(engine: Engine, runner: Runner) -> Shelf:
 def script(live: str) -> str:
     """SQL for any database of the server: what `read` reads."""
     return f"""SELECT json_build_object('shelf', coalesce(json_agg(json_build_array(
-  datname, oid::bigint, datconnlimit = -2, shobj_description(oid, 'pg_database')) ORDER BY datname), '[]'))
+  datname, oid::bigint, datconnlimit, shobj_description(oid, 'pg_database')) ORDER BY datname), '[]'))
 FROM pg_database WHERE starts_with(datname, {literal(live + BETWEEN)});
 SELECT json_build_object('live', (SELECT oid::bigint FROM pg_database WHERE datname = {literal(live)}),
   'version', current_setting('server_version_num')::int);
@@ -162,18 +167,18 @@ SELECT json_build_object('live', (SELECT oid::bigint FROM pg_database WHERE datn
 def read(live: str, told: Mapping[str, Any]) -> Shelf:
     """The shelf that the script's output tells of."""
     found: list[Checkpoint] = []
-    others: dict[str, str | None] = {}
+    others: dict[str, Neighbour] = {}
     broken: list[str] = []
-    for database, oid, is_broken, comment in told["shelf"]:
+    for database, oid, limit, comment in told["shelf"]:
         name = database.removeprefix(live + BETWEEN)
         if not _NAME.fullmatch(name.removesuffix(NEXT).removesuffix(OLD)):
             continue  # somebody else's
-        if is_broken:
+        if limit == _BROKEN:
             broken.append(database)
         elif (one := _parsed(comment, oid)) is not None and one.name == name:
             found.append(one)
         else:
-            others[database] = comment
+            others[database] = Neighbour(database, comment, limit)
     found.sort(key=lambda one: (one.saved, one.name))
     if told["live"] is None:
         raise UsageError(
@@ -186,12 +191,13 @@ def _parsed(comment: str | None, oid: int) -> Checkpoint | None:
     if not comment or not comment.startswith(_SIGN):
         return None
     try:
-        told = json.loads(comment.removeprefix(_SIGN))
-        kept = told.pop("documents")
-        origins = {key: Origin(**value) for key, value in told.pop("origins").items()}
-        return Checkpoint(**told, oid=oid, documents=Kept(**kept) if kept else None, origins=origins)
-    except (ValueError, TypeError, KeyError):
-        return None  # of another version of this program: not one that this one can use
+        found = typed(Checkpoint, {**jsonfile.parsed(comment.removeprefix(_SIGN)), "oid": oid})
+        dated = datetime.fromisoformat(found.saved).tzinfo is not None
+    except ValueError:
+        return None  # of another version of this program, or damaged: not one that this one can use
+    marks = [origin.mark for origin in found.origins.values() if origin.mark]
+    sound = dated and all(map(is_run, (found.run, *marks))) and all(map(str.isdecimal, found.origins))
+    return found if sound else None
 
 
 def with_origin(one: Checkpoint, oid: int, origin: Origin, alive: Iterable[int]) -> Checkpoint:

@@ -7,6 +7,7 @@ for it is told, when the swap is done, that its database was just renamed. The n
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 from sandbox.engines import Engine
@@ -14,6 +15,7 @@ from sandbox.errors import Failed
 from sandbox.postgres import APPLICATION, documents_in, failure, identifier, literal
 from sandbox.shell import Runner, change, observe
 
+_LEAST = 10**9  # the smallest of these numbers
 _TRIES = 3  # each waits up to 5 s, PostgreSQL's own patience, for sessions to end
 IN_USE, EXISTS = "55006", "42P04"  # SQLSTATE object_in_use, duplicate_database
 
@@ -32,15 +34,31 @@ def claim(run: str, host: str, pid: int) -> str:
     return f"{APPLICATION} run={run} host={host} pid={pid}"
 
 
+def number(comment: str) -> int:
+    """The connection limit that a database is made with, until it has this claim for a comment.
+
+    CREATE DATABASE takes no comment: a run that is killed before the next statement would leave a database
+    that is nobody's. No server allows as many connections.
+    """
+    return _LEAST + zlib.crc32(comment.encode()) % _LEAST
+
+
 def create(names: Names, owner: str, options: str, comment: str) -> str:
     """SQL: an empty database that only its owner may enter: what arrives in it is not muted yet."""
     following = identifier(names.next)
     return (
         "\\set VERBOSITY verbose\n"
-        f"CREATE DATABASE {following} OWNER {identifier(owner)} TEMPLATE template0 {options};\n"
-        f"COMMENT ON DATABASE {following} IS {literal(comment)};\n"
+        f"CREATE DATABASE {following} OWNER {identifier(owner)} TEMPLATE template0 {options}"
+        f" CONNECTION LIMIT {number(comment)};\n"
+        f"{claimed(following, comment)}"
         f"REVOKE ALL ON DATABASE {following} FROM PUBLIC;\n"
     )
+
+
+def claimed(database: str, comment: str) -> str:
+    """SQL: a database that was just made has its claim for a comment, and any number of connections again."""
+    limit = f"ALTER DATABASE {database} CONNECTION LIMIT -1"
+    return f"COMMENT ON DATABASE {database} IS {literal(comment)};\n{limit};\n"
 
 
 def finish(names: Names, privileges: tuple[str, ...], settings: tuple[str, ...]) -> str:

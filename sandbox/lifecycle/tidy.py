@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from sandbox import copies
 from sandbox.engines import Engine
-from sandbox.errors import Busy, Failed
+from sandbox.errors import Busy, Failed, Refused
 from sandbox.lifecycle import shelf, swap
 from sandbox.lifecycle.journal import Holder, Journal
-from sandbox.lifecycle.observe import NEXT, OLD, Neighbour
-from sandbox.lifecycle.plan import claimant, dead
+from sandbox.lifecycle.observe import NEXT, OLD
+from sandbox.lifecycle.plan import belongs, claimant, dead
 from sandbox.postgres import failure
 from sandbox.shell import Runner, change, observe
 
@@ -36,7 +36,7 @@ def tidy(engine: Engine, runner: Runner, page: Journal) -> Tidied:
     """
     seen = shelf.look(engine, runner)
     others = foreign(engine, seen, page)
-    gone = [name for name in _databases(seen, page) if name not in others]
+    gone = [name for name in _databases(seen, page) if name not in (*others, *unclaimed(seen, page))]
     actions = [_drop(engine, runner, name) for name in gone]
     folders = _folders(engine, runner, seen, page)
     if others:  # a folder that is being filled looks as one that was left
@@ -51,23 +51,34 @@ def _databases(seen: shelf.Shelf, page: Journal) -> list[str]:
     return found + [broken for broken in seen.broken if broken == name]
 
 
+def unclaimed(seen: shelf.Shelf, page: Journal) -> list[str]:
+    """The databases with the name of a half copy that no run says it made."""
+    found = [seen.others[name] for name in _databases(seen, page) if name in seen.others]
+    return [one.name for one in found if not belongs(one, page.holder) and claimant(one) is None]
+
+
 def foreign(engine: Engine, seen: shelf.Shelf, page: Journal) -> dict[str, Holder]:
     """The half copies of this checkpoint that belong to a run which is not known to be dead."""
     found = {}
     for name in _databases(seen, page):
-        # one without a claim was cut off between two statements
-        owner = claimant(Neighbour(name, seen.others.get(name)))
+        owner = claimant(seen.others[name]) if name in seen.others else None
         if owner is not None and owner.run != page.run and not dead(engine, owner):
             found[name] = owner
     return found
 
 
 def refuse_foreign(engine: Engine, seen: shelf.Shelf, page: Journal) -> None:
-    """Refuse to make a checkpoint that another run is making.
+    """Refuse to make a checkpoint that another run is making, or whose names are somebody's.
 
     Raises:
         Busy: one is.
+        Refused: a database of such a name is nobody's.
     """
+    for name in unclaimed(seen, page):
+        raise Refused(
+            f"the database {name} exists, and no save of ours is known to have made it",
+            f"drop or rename it: a save needs that name ({NEXT} and {OLD})",
+        )
     for name, owner in foreign(engine, seen, page).items():
         raise Busy(
             f"the database {name} belongs to a run that is not known to be dead: {owner}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from sandbox.engines.kubernetes import argocd, scale, select
+from sandbox.engines.kubernetes import argocd, paused, scale, select
 from sandbox.engines.kubernetes.exec import ending, inside
 from sandbox.engines.kubernetes.kubectl import Kubectl
 from sandbox.engines.kubernetes.lease import LeaseLedger
@@ -191,6 +191,10 @@ class KubernetesEngine:
         if state.get("argocd"):
             notes += argocd.resume(kubectl, state["argocd"])
         return notes
+
+    def pause_doubted(self, state: dict[str, Any]) -> str:
+        """Why `state` is none that `pausing` makes of the settings' Deployment and Application."""
+        return paused.doubted(self.cluster, state)
 
     def end_processes(self, run: str) -> int:
         """Kill what is left running of `run`, here and in the containers.

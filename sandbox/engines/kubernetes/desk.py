@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from shlex import join, quote
 from typing import Any
 
 from sandbox.engines.kubernetes import note
@@ -30,6 +31,13 @@ class Place:
     def where(self) -> str:
         """For people."""
         return f"lease {self.name} in namespace {self.kubectl.namespace}"
+
+    @property
+    def aside(self) -> str:
+        """The command that removes the journal, after writing all of the Lease to a file."""
+        read = self.kubectl.words("get", "lease", self.name, "-o", "yaml")
+        remove = self.kubectl.words("annotate", "lease", self.name, f"{note.journal_annotation()}-")
+        return f"{join(read)} > {quote(f'{self.name}.yaml')} && {join(remove)}"
 
     def get(self) -> Object | None:
         """The Lease; None when nobody ever held it."""
@@ -56,6 +64,11 @@ class LeaseDesk:
     def where(self) -> str:
         """The Lease."""
         return self._at.where
+
+    @property
+    def aside(self) -> str:
+        """The command that sets the journal aside."""
+        return self._at.aside
 
     def begin(self) -> None:
         """Begin to renew it."""

@@ -14,6 +14,7 @@ from shlex import join, quote
 
 from sandbox.engines.kubernetes.kubectl import words_of
 from sandbox.engines.kubernetes.select import Container
+from sandbox.errors import Failed
 from sandbox.postgres import RUN_VARIABLE
 from sandbox.shell import NOT_REACHED, Command, trace
 
@@ -100,6 +101,8 @@ esac
 
 def ending(run: str) -> str:
     """Shell text for a container: kill what is left there of a run, remove its files, tell how many died."""
+    if not run:
+        raise Failed("a run without an id is no run: none of its processes can be told from others")
     mark = quote(f"{RUN_VARIABLE}={run}")
     return f"""count=0
 for pass in 1 2 3 4 5; do

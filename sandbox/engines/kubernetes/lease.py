@@ -51,6 +51,11 @@ class LeaseLedger:
         """The Lease."""
         return self._at.where
 
+    @property
+    def aside(self) -> str:
+        """The command that sets the journal aside."""
+        return self._at.aside
+
     def read(self, name: str) -> Page | None:
         """A page; None when there is none."""
         return note.page_of(self._at.get(), name)
@@ -98,7 +103,8 @@ class LeaseLedger:
     def _watched(self, found: Object, patience: float) -> tuple[Object | None, bool]:
         """The Lease as it is by then, and whether its holder lives, as far as `patience` seconds tell."""
         said = note.who(found) or {}
-        if ended_at(str(said.get("place", "")), int(said.get("pid", 0))):
+        place, pid = said.get("place"), said.get("pid")
+        if isinstance(place, str) and isinstance(pid, int) and ended_at(place, pid):
             return found, False
         first, deadline = found["spec"].get("renewTime"), time.monotonic() + patience
         now: Object | None = found

@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime
 
 from sandbox.engines.kubernetes.kubectl import Object
-from sandbox.engines.ledger import Page
+from sandbox.engines.ledger import JOURNAL, Page
+from sandbox.jsonfile import Damaged, parsed
 
 EXPIRES = 15.0  # seconds without a renewal after which a holder counts as dead
 _PREFIX = "dolibarr-sandbox/"
@@ -52,12 +53,18 @@ def with_page(thing: Object, name: str, page: Page | None) -> Object:
 
 
 def page_of(found: Object | None, name: str) -> Page | None:
-    """A page; None when there is none."""
+    """A page; None when there is none.
+
+    Raises:
+        Damaged: there is one that cannot be read.
+    """
     text = ((found or {}).get("metadata", {}).get("annotations") or {}).get(_PREFIX + name)
-    if text is None:
-        return None
-    page = json.loads(text)
-    return page if isinstance(page, dict) else None
+    return None if text is None else parsed(str(text))
+
+
+def journal_annotation() -> str:
+    """The annotation that is the journal."""
+    return _PREFIX + JOURNAL
 
 
 def identity(found: Object | None) -> str:
@@ -66,5 +73,8 @@ def identity(found: Object | None) -> str:
 
 
 def who(found: Object | None) -> Page | None:
-    """What its holder says of itself."""
-    return page_of(found, _HOLDER)
+    """What its holder says of itself; None when that cannot be read."""
+    try:
+        return page_of(found, _HOLDER)
+    except Damaged:
+        return None
