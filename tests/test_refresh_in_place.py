@@ -124,12 +124,3 @@ def test_the_sandboxs_other_roles_keep_their_rights(world: World) -> None:
     assert world.rows(world.sandbox, rights) == [(True, False, True, False)]
     world.drop()
     world.rows("postgres", f"DROP ROLE {MONITOR}")
-
-
-def test_an_object_of_another_owner_is_named_and_nothing_is_lost(world: World) -> None:
-    world.rows(world.sandbox, "CREATE SCHEMA theirs CREATE TABLE theirs.t (a integer)")  # a superuser's
-    before = world.dump(world.sandbox)
-    with pytest.raises(Failed, match="must be owner of schema theirs"):
-        world.refresh()
-    assert world.dump(world.sandbox) == before
-    assert world.leftovers() == []

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.lab.access import READER, SANDBOX
+from sandbox.lab.access import PROD, READER, SANDBOX
 from sandbox.lifecycle import journal, remembered
 from sandbox.lifecycle.checkpoint import save
 from sandbox.lifecycle.progress import Silent
@@ -285,7 +285,7 @@ def test_rights_are_the_live_databases_not_the_checkpoints(world: World) -> None
     ],
 )
 def test_in_doubt_all_of_prod_is_carried_and_why_is_told(world: World, change: str, why: str) -> None:
-    world.rows(world.prod, change)
+    world.fill(world.prod, PROD, change)
     report = world.refresh(db_only=True)
     assert (report.mode, report.base, report.carried) == ("full", None, None)
     assert why in report.why_full
@@ -317,7 +317,7 @@ def test_documents_that_came_before_the_second_snapshot_are_there(world: World) 
 
 
 def test_a_table_that_buckets_do_not_show_is_carried_with_all(world: World) -> None:
-    world.rows(world.prod, "CREATE TABLE above (a integer); CREATE TABLE below () INHERITS (above)")
+    world.fill(world.prod, PROD, "CREATE TABLE above (a integer); CREATE TABLE below () INHERITS (above)")
     world.refresh(db_only=True)
     save(world.settings(), context(), "baseline", yes=True)
     report = world.refresh(db_only=True)

@@ -15,6 +15,7 @@ import pytest
 
 from sandbox.engines import engine_for
 from sandbox.errors import Busy, Failed
+from sandbox.lab.access import SANDBOX
 from sandbox.lifecycle import journal
 from sandbox.lifecycle.recover import recover
 from sandbox.postgres import RUN_VARIABLE
@@ -51,7 +52,7 @@ def world(shared: World) -> World:
 
 def dirty(world: World) -> None:
     """A rehearsal, and what shows that the application runs."""
-    world.rows(world.sandbox, "CREATE TABLE IF NOT EXISTS rehearsed (a integer)")
+    world.fill(world.sandbox, SANDBOX, "CREATE TABLE IF NOT EXISTS rehearsed (a integer)")
     (world.documents / "rehearsed.pdf").write_text("rehearsed")
     (world.folder / "running").touch()
 

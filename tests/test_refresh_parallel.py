@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.config import merged
 from sandbox.errors import Failed
-from sandbox.lab.access import SANDBOX
+from sandbox.lab.access import PROD, SANDBOX
 from sandbox.lifecycle import checks, parallel
 from tests.worlds import MUTED, PRODS, SCHEMA, World, context
 
@@ -215,7 +215,7 @@ def test_large_objects_are_carried_by_a_dump_and_it_says_so(odd: World) -> None:
 def test_the_first_worker_that_fails_is_the_one_that_is_told(odd: World) -> None:
     before = odd.dump(odd.sandbox)
     # made after the constraint looked away: no copy of it can be
-    odd.rows(odd.prod, "CREATE TABLE broken (a integer, b text)")
+    odd.fill(odd.prod, PROD, "CREATE TABLE broken (a integer, b text)")
     odd.rows(odd.prod, "INSERT INTO broken SELECT i, 'b' FROM generate_series(1, 5000) i")
     odd.rows(odd.prod, "ALTER TABLE broken ADD CONSTRAINT impossible CHECK (a < 4000) NOT VALID")
     odd.rows(odd.prod, "UPDATE pg_constraint SET convalidated = true WHERE conname = 'impossible'")

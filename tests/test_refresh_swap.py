@@ -108,7 +108,7 @@ def test_swap_carries_odd_names_and_every_kind_of_object(lab_root: Path, tmp_pat
         "REFRESH MATERIALIZED VIEW counted; SELECT nextval('alone');",
     ]
     world = World(lab_root, tmp_path).make(prods="\n".join(lines))
-    world.rows(world.sandbox, "CREATE TABLE gone (a integer)")
+    world.fill(world.sandbox, SANDBOX, "CREATE TABLE gone (a integer)")
     for strategy in ("swap", "in-place", "in-place"):
         world.overlay = {"refresh": {"strategy": strategy}}
         report = world.refresh(db_only=True)

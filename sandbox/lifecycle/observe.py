@@ -44,6 +44,7 @@ class Prod:
     tables: dict[str, int]  # bytes by schema.table
     indexes: int
     unusual: str  # what it has that only a dump carries; empty: nothing
+    extensions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Sandbox:
     privileges: tuple[str, ...]  # statements that give the next database what the live one grants
     settings: tuple[str, ...]  # … and its ALTER DATABASE … SET
     neighbours: tuple[Neighbour, ...]
-    strangers: tuple[str, ...]  # application names of other runs' sessions on its databases
+    runs: tuple[str, ...]  # application names of other runs' sessions on its databases
 
 
 _IDENTITY = """json_build_object(
@@ -94,7 +95,8 @@ SELECT json_build_object(
   'read_only', current_setting('default_transaction_read_only')::bool,
   'bytes', pg_database_size(current_database()), 'unusual', concat_ws(' and ',
     (SELECT 'large objects' FROM pg_largeobject_metadata LIMIT 1),
-    (SELECT 'rows in tables of extensions' FROM pg_extension WHERE extconfig <> '{{}}' LIMIT 1)));
+    (SELECT 'rows in tables of extensions' FROM pg_extension WHERE extconfig <> '{{}}' LIMIT 1)),
+  'extensions', (SELECT json_agg(extname) FROM pg_extension));
 SELECT json_build_object(
   'can_write', coalesce(bool_or(has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE')), false),
   'tables', coalesce(json_object_agg(name, pg_table_size(oid)), '{{}}'),
@@ -118,7 +120,7 @@ def observe_prod(engine: Engine, runner: Runner) -> Prod:
             f"{access.label} has no llx_const that {told['user']} may read: it is not Dolibarr's",
             f"check {access.setting}, or GRANT it SELECT on all tables and sequences",
         )
-    return Prod(**{**told, "identity": Identity(**told["identity"])})
+    return Prod(**{**told, "identity": Identity(**told["identity"]), "extensions": tuple(told["extensions"])})
 
 
 def observe_sandbox(engine: Engine, runner: Runner) -> Sandbox:
@@ -150,7 +152,7 @@ def observe_more(engine: Engine, runner: Runner, more: str) -> tuple[Sandbox, di
         privileges=tuple(told["privileges"]),
         settings=tuple(told["settings"]),
         neighbours=tuple(Neighbour(**item) for item in told["neighbours"]),
-        strangers=tuple(told["strangers"]),
+        runs=tuple(told["runs"]),
     )
     return seen, told
 
@@ -234,7 +236,7 @@ SELECT json_build_object(
   'neighbours', (SELECT coalesce(json_agg(json_build_object(
       'name', n.datname, 'comment', shobj_description(n.oid, 'pg_database'), 'limit', n.datconnlimit)), '[]')
     FROM pg_database n WHERE n.datname IN ({following}, {old})),
-  'strangers', (SELECT coalesce(json_agg(DISTINCT application_name), '[]') FROM pg_stat_activity
+  'runs', (SELECT coalesce(json_agg(DISTINCT application_name), '[]') FROM pg_stat_activity
     WHERE datname IN ({following}, {old}, d.datname) AND application_name LIKE '{APPLICATION}/%'
       AND pid <> pg_backend_pid() AND application_name <> current_setting('application_name')))
 FROM pg_database d, to_jsonb(d) j WHERE datname = current_database();

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sandbox import documents, places
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed, Refused, UsageError
-from sandbox.lifecycle import base, checks, journal, swap
+from sandbox.lifecycle import base, checks, journal, strangers, swap
 from sandbox.lifecycle.observe import (
     NEXT,
     OLD,
@@ -64,7 +64,8 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, known: Re
         known: what is remembered of the last refresh's copy.
 
     Raises:
-        Refused: the sides are one database or one folder, or the wrong way round.
+        Refused: the sides are one database or one folder, or the wrong way round; or the sandbox's database
+            holds what is not its owner's.
         Busy: another run works on the sandbox's databases.
         UsageError: a setting, a right or a program is missing.
         Unreachable: a server does not answer.
@@ -74,7 +75,7 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, known: Re
     live = engine.access(settings.sandbox).database.name
     with ThreadPoolExecutor() as pool:  # none of these needs another's answer
         prods = pool.submit(observe_prod, engine, runner)
-        more = pool.submit(observe_more, engine, runner, base.script(live))
+        more = pool.submit(observe_more, engine, runner, base.script(live) + strangers.SCRIPT)
         versions = pool.submit(checks.programs, engine, runner)
         both = None if db_only else pool.submit(_folders, engine, runner)
         prod = prods.result()
@@ -83,6 +84,7 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, known: Re
         checks.refuse_same(settings, prod.identity, sandbox.identity)
         checks.check_rights(settings, sandbox, live)
         _check_alone(sandbox)
+        strangers.refuse(told, settings.refresh.strategy, sandbox.owner, comes=prod.extensions)
         statistics = checks.check_programs(settings, versions.result(), prod, sandbox)
         folders, words = both.result() if both else (None, ("documents: left as they are, as asked",))
     if prod.can_write:
@@ -101,9 +103,9 @@ def _whole(strategy: str, prod: Prod) -> str:
 
 
 def _check_alone(sandbox: Sandbox) -> None:
-    if sandbox.strangers:
+    if sandbox.runs:
         raise Busy(
-            f"another run works on the sandbox's databases: {', '.join(sandbox.strangers)}",
+            f"another run works on the sandbox's databases: {', '.join(sandbox.runs)}",
             "wait until it ends; it was started from another folder or machine",
         )
     for neighbour in sandbox.neighbours:

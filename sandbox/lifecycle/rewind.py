@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import Busy, ExitCode, Refused
-from sandbox.lifecycle import arms, checkpoint, copying, plan, shelf, swap
+from sandbox.lifecycle import arms, checkpoint, copying, plan, shelf, strangers, swap
 from sandbox.lifecycle.observe import NEXT, OLD
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.rewind_files import Files
@@ -120,16 +120,17 @@ class _Rewinding:
         side_by_side.submit(arms.prepare)
         looked = side_by_side.submit(checkpoint.live_folder, self.engine, self.runner)
         live = steps.live.database.name
-        self.sandbox, told = steps.sandbox(shelf.script(live))
+        self.sandbox, told = steps.sandbox(shelf.script(live) + strangers.SCRIPT)
         self.goal = shelf.read(live, told).find(name)
         checkpoint.check_rights(self.engine, self.sandbox)
         for neighbour in self.sandbox.neighbours:
             raise plan.not_ours(neighbour)
-        if self.sandbox.strangers:
+        if self.sandbox.runs:
             raise Busy(
-                f"another run works on the sandbox's databases: {', '.join(self.sandbox.strangers)}",
+                f"another run works on the sandbox's databases: {', '.join(self.sandbox.runs)}",
                 "wait until it ends; it was started from another folder or machine",
             )
+        strangers.refuse(told, "rewind", self.sandbox.owner)
         self.names = swap.Names(live, live + NEXT, live + OLD)
         self.files = Files.of(steps, self.goal, looked.result(), self.sandbox.identity.oid)
         self.warnings: list[str] = []

@@ -1,0 +1,93 @@
+"""What belongs to others in the sandbox's database, and why a refresh or a rewind must not touch it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.errors import Refused
+from sandbox.lifecycle.programs import sql
+from sandbox.postgres import identifier
+
+_NAMED = 5  # in an error, of any number
+# kinds that cannot be handed over
+_OWNERLESS = {"cast", "transform", "access method", "text search parser", "text search template"}
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """One object that does not belong to the owner."""
+
+    kind: str  # as PostgreSQL calls it: table, function, schema, …
+    name: str  # as SQL writes it
+    owner: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} of {self.owner}"
+
+
+def asking(program: str) -> str:
+    """A script that asks one of the programs about a database's objects and their owners.
+
+    Args:
+        program: the name of its file.
+    """
+    return f"WITH owners AS (\n{sql('owners')}), objects AS (\n{sql('objects')})\n{sql(program)};\n"
+
+
+# SQL: the two as temporary views
+VIEWS = (
+    f"CREATE TEMP VIEW dolibarr_sandbox_owners AS\n{sql('owners')};\n"
+    f"CREATE TEMP VIEW dolibarr_sandbox_objects AS\n{sql('objects')};\n"
+)
+# for the live database: what `refuse` reads
+SCRIPT = asking("sandbox_strangers")
+
+
+def refuse(told: Mapping[str, Any], way: str, role: str, *, comes: Iterable[str] | None = None) -> None:
+    """Refuse to replace a database that holds what is not the owner's.
+
+    Args:
+        told: the answer to `SCRIPT`.
+        way: how it would be replaced: `swap`, `in-place` or `rewind`.
+        role: the database's owner.
+        comes: names of extensions that the new database will have; None: those of the old one.
+
+    Raises:
+        Refused: it names the first of them.
+    """
+    lost = [
+        Stranger(one["kind"], one["name"], one["owner"])
+        for one in told["strangers"]
+        if one["in_place" if way == "in-place" else "swap"]
+        and not (one["kind"] == "extension" and (comes is None or one["name"] in comes))
+    ]
+    if lost:
+        doing = "a rewind" if way == "rewind" else f"strategy {way}"
+        raise Refused(
+            f"the sandbox's database holds what is not {role}'s, and {doing} would take it away:"
+            f" {named(lost)}",
+            _remedy(lost[0], role),
+        )
+
+
+def named(strangers: Iterable[Stranger]) -> str:
+    """The first of them, and how many there are beside."""
+    listed = list(strangers)
+    more = len(listed) - _NAMED
+    return ", ".join(map(str, listed[:_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _remedy(one: Stranger, role: str) -> str:
+    kind, away = one.kind.upper(), "move it to a database of its own, or drop it"
+    if one.kind == "default privileges":
+        return f"let {one.owner} drop them: ALTER DEFAULT PRIVILEGES … REVOKE …; they are {one.name}"
+    if one.kind == "extension":
+        return f"{away}: DROP EXTENSION {identifier(one.name)}"
+    if one.kind == "large objects":
+        return f"{away}; or hand each over: ALTER LARGE OBJECT … OWNER TO {identifier(role)}"
+    if one.kind in _OWNERLESS:
+        return f"{away}: DROP {kind} {one.name}"
+    kind = {"STATISTICS OBJECT": "STATISTICS", "FOREIGN-DATA WRAPPER": "FOREIGN DATA WRAPPER"}.get(kind, kind)
+    return f"{away}; or hand it over: ALTER {kind} {one.name} OWNER TO {identifier(role)}"
