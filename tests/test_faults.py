@@ -74,6 +74,7 @@ def test_a_trial_can_be_repeated_and_all_kinds_meet_both_strategies() -> None:
     assert drawn[0] != draw(4, 0, kinds)
 
 
+@pytest.mark.slow
 def test_refreshes_broken_in_every_way_end_old_or_new_and_mend(
     capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
 ) -> None:

@@ -152,27 +152,20 @@ def world(lab_root: Path, tmp_path: Path) -> Iterator[World]:
     made.drop()
 
 
-def test_documents_that_change_meanwhile_are_copied_again(world: World) -> None:
+def test_documents_that_change_meanwhile_are_copied_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prod = world.folder / "prod documents"
-    filled(prod, {f"{number}.pdf": str(number) for number in range(3000)})
-    stop = threading.Event()
-
-    def busy() -> None:
-        for number in range(25):
-            (prod / f"more {number}.pdf").write_text("more")
-            (prod / f"{number}.pdf").unlink()
-            if stop.wait(0.03):
-                return
-
-    thread = threading.Thread(target=busy)
-    thread.start()
-    try:
-        world.refresh()
-    finally:
-        stop.set()
-        thread.join()
-    names = {path.name for path in world.documents.iterdir()}
-    assert len(names - {"mycompany", "prod only.pdf"}) == 3000
+    change = f"""echo "$1" >>"{tmp_path}/copied"
+/bin/cp "$@" || exit 1
+if [ $(wc -l <"{tmp_path}/copied") = 1 ]; then cd "{prod}" && rm "prod only.pdf" && echo more >"more.pdf"; fi
+"""
+    programs = filled(tmp_path / "programs", {"cp": f"#!/bin/sh\n{change}"})
+    (programs / "cp").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    world.refresh()
+    assert (tmp_path / "copied").read_text() == "-RpP\n-RpPu\n"
+    assert world.files() == {"more.pdf": "more\n", "mycompany/logos/logo.png": "prod's"}
     assert world.leftovers() == []
 
 

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from sandbox.errors import Failed, UsageError
 from sandbox.temporary import temporary_folder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page, Playwright
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 _NAMES = (
     "chromium",
@@ -46,6 +47,7 @@ _ARGUMENTS = (
     "--disable-sync",
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_SHARED: ContextVar[Browser | None] = ContextVar("shared", default=None)
 
 
 @dataclass
@@ -114,24 +116,48 @@ def window(url: str, executable: Path | None, timeout: float, *, headless: bool)
         UsageError: no browser, or no display.
         Failed: the browser does not start.
     """
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
     refuse_without_display(headless=headless)
-    with temporary_folder() as folder, sync_playwright() as playwright:
-        browser = _launched(playwright, executable, folder, headless=headless)
+    with _running(executable, headless=headless) as browser:
+        size = {"viewport": {"width": 1280, "height": 1000}} if headless else {"no_viewport": True}
+        options: dict[str, Any] = {**size, "accept_downloads": False, "service_workers": "block"}
+        context = browser.new_context(**options)
         try:
-            size = {"viewport": {"width": 1280, "height": 1000}} if headless else {"no_viewport": True}
-            options: dict[str, Any] = {**size, "accept_downloads": False, "service_workers": "block"}
-            context = browser.new_context(**options)
             context.set_default_timeout(timeout * 1000)
             opened = Window(context.new_page())
             _confine(context, opened, url)
             yield opened
         finally:
+            _closed(context)
+
+
+@contextmanager
+def shared() -> Iterator[None]:
+    """Have one browser for all headless windows of this thread: to start one takes a second."""
+    with _running(None, headless=True) as browser:
+        token = _SHARED.set(browser)
+        try:
+            yield
+        finally:
+            _SHARED.reset(token)
+
+
+@contextmanager
+def _running(executable: Path | None, *, headless: bool) -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    browser = _SHARED.get() if headless and executable is None else None
+    if browser is not None:
+        yield browser
+        return
+    with temporary_folder() as folder, sync_playwright() as playwright:
+        browser = _launched(playwright, executable, folder, headless=headless)
+        try:
+            yield browser
+        finally:
             _closed(browser)
 
 
-def _launched(playwright: Playwright, executable: Path | None, folder: Path, *, headless: bool) -> Any:
+def _launched(playwright: Playwright, executable: Path | None, folder: Path, *, headless: bool) -> Browser:
     from playwright.sync_api import Error  # noqa: PLC0415
 
     program = find(playwright, executable, headless=headless)
@@ -156,11 +182,11 @@ def _launched(playwright: Playwright, executable: Path | None, folder: Path, *, 
         ) from None
 
 
-def _closed(browser: Any) -> None:
+def _closed(opened: Browser | BrowserContext) -> None:
     from playwright.sync_api import Error  # noqa: PLC0415
 
     try:
-        browser.close()
+        opened.close()
     except Error:
         return  # it is gone already: the person closed it, or Ctrl-C reached it too
 

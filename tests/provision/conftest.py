@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.dolibarr import browser
 from tests.provision.desk import Desk, Erp, reach
 from tests.provision.proxy import Proxy
 
@@ -22,6 +23,13 @@ def desk(erp: Erp, tmp_path: Path) -> Desk:
     made = Desk(erp, tmp_path)
     made.write_credentials()
     return made
+
+
+@pytest.fixture(scope="module")
+def one_browser() -> Iterator[None]:
+    """One browser for a file's tests; each provision has a fresh page in it."""
+    with browser.shared():
+        yield
 
 
 @pytest.fixture

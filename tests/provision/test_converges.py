@@ -19,6 +19,8 @@ from sandbox.lifecycle.provision import ProvisionReport
 from tests.provision.desk import RIGHTS, Desk
 from tests.provision.proxy import Answered, Asked, Proxy
 
+pytestmark = pytest.mark.usefixtures("one_browser")
+
 INSERT_USER = """INSERT INTO llx_user (login, lastname, admin, employee, entity, statut, datec)
   VALUES (%s, %s, %s, 0, 1, 1, now())"""
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import stat
 import time
 
+import pytest
+
 from sandbox.dolibarr.failure import DolibarrPageError
 from sandbox.errors import ExitCode
 from tests.provision.desk import Desk, bytes_kept
 from tests.provision.proxy import Answered, Asked, Proxy
 from tests.support import Double
+
+pytestmark = pytest.mark.usefixtures("one_browser")
 
 
 def test_a_wrong_password_is_told_in_dolibarrs_own_words(desk: Desk, agent: str) -> None:

@@ -16,6 +16,8 @@ from tests.provision.desk import Desk, bytes_kept
 from tests.provision.proxy import Answered, Asked, Proxy
 from tests.support import Double
 
+pytestmark = pytest.mark.usefixtures("one_browser")
+
 
 @pytest.mark.parametrize("form", ["createuser", "updateuser"])
 def test_what_is_kept_of_a_failure_holds_no_secret(desk: Desk, proxy: Proxy, form: str, agent: str) -> None:
