@@ -24,6 +24,7 @@ def save(done: SaveReport) -> Iterator[Row]:
     yield "documents", _documents(done.documents) if done.documents else "none are configured"
     yield "agent", _armed(done.armed)
     yield "took", f"{done.seconds:.1f} s{', replaced an older one' if done.replaced else ''}"
+    yield from (("warning", line) for line in done.warnings)
     flag = "" if done.checkpoint == "baseline" else f" --name {done.checkpoint}"
     yield "next", f"rehearse, then: inv diff{flag}; inv rewind{flag} --yes"
 
@@ -78,6 +79,7 @@ def forget(done: ForgetReport) -> Iterator[Row]:
         yield "dry run", f"would forget {done.checkpoint}"
         return
     yield "freed", f"{size(done.database_bytes)}, documents {size(done.documents_bytes)}"
+    yield from (("warning", line) for line in done.warnings)
 
 
 def diff(found: DiffReport, *, rows: bool) -> Iterator[Row]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from shlex import quote
 
+from sandbox import removal
 from sandbox.documents import HIDDEN, Look
 
 _TICK = "sleep 0.02\n"  # longer than the step of the clock that dates files
@@ -49,7 +50,7 @@ def keep(live: Look, folder: str, name: str) -> str:
     """
     parent, here, files = map(quote, (folder.rpartition("/")[0], folder, f"{folder}/files"))
     return f"""umask 077
-mkdir -p -- {parent} && rm -rf -- {here} && mkdir -- {here} {files} || exit 1
+{removal.removed(folder)}mkdir -p -- {parent} && mkdir -- {here} {files} || exit 1
 touch -- {quote(mark(folder, name))} || exit 1
 {_TICK}cd -P -- {quote(live.path)} || exit 1
 find . -mindepth 1 -maxdepth 1 ! -name '{HIDDEN}*' -exec cp -a --reflink=auto -t {files} -- {{}} + || exit 1
@@ -59,7 +60,7 @@ find . -mindepth 1 -maxdepth 1 ! -name '{HIDDEN}*' -exec cp -a --reflink=auto -t
 def restore(folder: str, live: Look) -> str:
     """Shell text that copies a checkpoint's documents to beside or inside the live ones."""
     target = quote(live.layout().next)
-    return f"""rm -rf -- {target} && mkdir -m 700 -- {target} || exit 1
+    return f"""{removal.removed(live.layout().next)}mkdir -m 700 -- {target} || exit 1
 cp -a --reflink=auto -- {quote(f"{folder}/files/.")} {target}/ || exit 1
 chown {live.owner} {target} 2>/dev/null
 chmod {live.mode} {target}
@@ -153,7 +154,7 @@ def read_digests(output: str) -> dict[str, str]:
 def remove(folder: str) -> str:
     """Shell text that removes a checkpoint's documents, and the shelf with the last of them."""
     parent = quote(folder.rpartition("/")[0])
-    return f"rm -rf -- {quote(folder)} || exit 1\nrmdir -- {parent} 2>/dev/null || :\n"
+    return f"{removal.removed(folder)}rmdir -- {parent} 2>/dev/null || :\n"
 
 
 def kept(parent: str) -> str:

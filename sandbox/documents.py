@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from sandbox import removal
+
 HIDDEN = ".dolibarr-sandbox-"
 _NICE = 10  # how far a copy steps back; 19 would starve beside a database that takes all
 
@@ -26,8 +28,28 @@ class Look:
     identities: tuple[str, ...]  # device:inode on which kernel: its own, then those of the folders it is in
     owner: str  # uid:gid
     mode: str
-    root: bool  # whether we are root
+    user: str  # our own id
+    groups: tuple[str, ...]  # ours
     beside: bool  # a folder can be made next to it, and renamed into its place
+
+    @property
+    def root(self) -> bool:
+        """Whether we are root, who may give files to anybody."""
+        return self.user == "0"
+
+    @property
+    def group(self) -> str:
+        """Its group, to be given to what we copy; empty: we are root, or it is the one we have anyway."""
+        own = self.owner == f"{self.user}:{self.groups[0]}" if self.groups else True
+        return "" if self.root or own else self.owner.partition(":")[2]
+
+    @property
+    def kept_out(self) -> bool:
+        """Whether the user that it belongs to could not write to what we put there."""
+        owner, _, group = self.owner.partition(":")
+        mode = int(self.mode, 8)
+        by_group = group in self.groups and mode & removal.GROUP_WRITES
+        return not (self.root or owner in {self.user, "0"} or by_group or mode & 0o002)
 
     def layout(self) -> Layout:
         """Where its copies go."""
@@ -55,6 +77,11 @@ class Layout:
         """All but the live one."""
         return tuple(filter(None, (self.next, self.old, self.incoming)))
 
+    @property
+    def left(self) -> str:
+        """How the names of replaced folders begin that nobody could remove; a run's id follows."""
+        return f"{self.live}/{HIDDEN}left-" if self.incoming else f"{self.live}__left_"
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -73,6 +100,7 @@ printf 'path %s\\n' "$here"
 stat -c 'owner %u:%g
 mode %a' . || exit 1
 user=$(id -u) && echo "user $user" || exit 1
+groups=$(id -G) && echo "groups $groups" || exit 1
 boot=
 {{ read -r boot </proc/sys/kernel/random/boot_id; }} 2>/dev/null
 at=$here
@@ -86,7 +114,9 @@ stat -c "identity %d:%i $boot" -- "$@" || exit 1
 parent=${{2:-/}}
 devices=$(stat -c %d . ..) || exit 1
 set -- $devices
-if [ -w "$parent" ] && [ "$1" = "$2" ] && ! mountpoint -q . 2>/dev/null
+held=  # in a folder such as /tmp nobody renames what is another's
+[ ! -k "$parent" ] || [ "$user" = 0 ] || [ -O "$parent" ] || [ -O . ] || held=1
+if [ -w "$parent" ] && [ -x "$parent" ] && [ -z "$held" ] && [ "$1" = "$2" ] && ! mountpoint -q . 2>/dev/null
 then echo 'place beside'; else echo 'place inside'; fi
 """
 
@@ -102,7 +132,8 @@ def parsed(output: str) -> Look | None:
         identities=tuple(value for key, _, value in lines if key == "identity"),
         owner=told["owner"],
         mode=told["mode"],
-        root=told["user"] == "0",
+        user=told["user"],
+        groups=tuple(told["groups"].split()),
         beside=told["place"] == "beside",
     )
 
@@ -141,16 +172,20 @@ def copy(source: str, live: Look, *, again: bool) -> str:
     layout = live.layout()
     target = quote(layout.next)
     # as root, files would belong to prod's web server, which may not be the sandbox's
-    owner = f"chown -hR {live.owner} {target} || failed=1\n" if live.root else ""
+    owner = (
+        f"chown -hR {live.owner} {target} || failed=1\n"
+        if live.root
+        else removal.given(live.layout().next, live.group, live.mode)
+    )
     if again:
-        begin = ""
+        begin = removal.opened(layout.next)
         gone = '[ -e "$0/$path" ] || [ -L "$0/$path" ] || rm -rf -- "$path"'
         tidy = (
             f"(cd -- {target} && find . -mindepth 1 -depth -exec sh -c 'for path; do {gone}; done'"
             f" {quote(source)} {{}} +) || failed=1\n"
         )
     else:
-        begin, tidy = f"rm -rf -- {target}\nmkdir -m 700 -- {target} || exit 1\n", ""
+        begin, tidy = f"{removal.removed(layout.next)}mkdir -m 700 -- {target} || exit 1\n", ""
     flags = "-RpPu" if again else "-RpP"
     return (
         f"failed=0\n{begin}nice -n {_NICE} cp {flags} -- {quote(f'{source}/.')} {target}/ || failed=1\n"
@@ -168,12 +203,18 @@ def finish(layout: Layout) -> str:
 fi
 """
     entries = "-mindepth 1 -maxdepth 1"
+    # to move a folder into another one is to write to it, and to what is our own we may give that right
+    closed = f'{entries} -type d -user "$(id -u)" ! -perm -200'
+    carefully = """for at; do mode=$(stat -c %a -- "$at") && chmod u+w -- "$at" && mv -t "$0" -- "$at" &&
+    chmod "$mode" -- "$0/${at##*/}" || exit 1; done"""
     return f"""if [ -e {following} ]; then
   mkdir -p -- {old} || exit 1
+  find {live} {closed} ! -name '{HIDDEN}*' -exec chmod u+w {{}} + || exit 1
   find {live} {entries} ! -name '{HIDDEN}*' -exec mv -t {old} -- {{}} + || exit 1
   mv -- {following} {incoming} || exit 1
 fi
 if [ -e {incoming} ]; then
+  find {incoming} {closed} -exec sh -c {quote(carefully)} {live} {{}} + || exit 1
   find {incoming} {entries} -exec mv -t {live} -- {{}} + || exit 1
   rmdir -- {incoming} || exit 1
 fi
@@ -182,14 +223,19 @@ fi
 
 def undo(layout: Layout) -> str:
     """Shell text that drops the copy; a live folder that was already set aside comes back."""
-    live, following, old = map(quote, (layout.live, layout.next, layout.old))
+    live, old = map(quote, (layout.live, layout.old))
     back = "" if layout.incoming else f"[ -e {live} ] || [ ! -e {old} ] || mv -- {old} {live} || exit 1\n"
-    return f"{back}rm -rf -- {following}\n"
+    return f"{back}{removal.removed(layout.next)}"
 
 
-def discard(layout: Layout) -> str:
-    """Shell text that removes the old folder after a swap."""
-    return f"rm -rf -- {quote(layout.old)}\n"
+def discard(layout: Layout, run: str) -> str:
+    """Shell text that removes the old folder after a swap; what cannot be removed is set aside, and told.
+
+    Args:
+        layout: the folders.
+        run: whose work it is; what earlier runs set aside is tried again.
+    """
+    return removal.again(layout.left) + removal.removed(layout.old, f"{layout.left}{run}")
 
 
 def has(folder: str, path: str) -> str:

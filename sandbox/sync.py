@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from shlex import quote
 
+from sandbox import removal
 from sandbox.documents import HIDDEN, Look
 from sandbox.shell import temporary
 
@@ -31,8 +32,7 @@ def begun(live: Look) -> str:
     """Shell text that makes a copy of the live folder, anew."""
     target = quote(live.layout().next)
     own = f"! -name '{HIDDEN}*'"
-    return f"""rm -rf -- {target}
-mkdir -m 700 -- {target} || exit 1
+    return f"""{removal.removed(live.layout().next)}mkdir -m 700 -- {target} || exit 1
 (cd -P -- {quote(live.path)} && find . -mindepth 1 -maxdepth 1 {own} \\
   -exec cp -a --reflink=auto -t {target} -- {{}} +)
 :  # what could not be copied travels

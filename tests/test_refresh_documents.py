@@ -61,7 +61,7 @@ def test_a_copy_is_exact_and_the_swap_leaves_only_it(pair: tuple[Path, Path], be
     assert manifests[0].files == len(NEW)
     assert content(live)["a.pdf"] == "old"
     assert sh(documents.finish(layout)).returncode == 0
-    assert sh(documents.discard(layout)).returncode == 0
+    assert sh(documents.discard(layout, "20261128T010203-a1b2c3")).returncode == 0
     assert content(live) == NEW | {"link": Path("/etc/hostname").read_text()}
     assert (live / "link").is_symlink()
     assert (live / "a.pdf").stat().st_mtime_ns == 10**18 + 123456789
@@ -94,7 +94,7 @@ def test_a_swap_is_finished_from_wherever_it_stopped(
         assert sh(move).returncode == 0
     for _ in range(2):  # and again, which changes nothing
         assert sh(documents.finish(look.layout())).returncode == 0
-        assert sh(documents.discard(look.layout())).returncode == 0
+        assert sh(documents.discard(look.layout(), "20261128T010203-a1b2c3")).returncode == 0
         assert content(live) == NEW | {"link": Path("/etc/hostname").read_text()}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from sandbox.jsonfile import Damaged
 from sandbox.shell import Runner
 
 JOURNAL, LAST, CONTENT = "journal", "last-refresh", "content"
@@ -81,3 +82,11 @@ class Ledger(Protocol):
 
     def holder(self) -> Page | None:
         """Who holds it at this moment; empty when its holder does not say."""
+
+
+def readable(at: Desk | Ledger, name: str) -> Page | None:
+    """A page that only tells, or saves time; None when there is none that can be read."""
+    try:
+        return at.read(name)
+    except Damaged:
+        return None

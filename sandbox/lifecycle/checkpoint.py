@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox import copies, documents
 from sandbox.engines import Engine
-from sandbox.engines.ledger import LAST
+from sandbox.engines.ledger import LAST, readable
 from sandbox.errors import Failed, Refused, UsageError
 from sandbox.lifecycle import arms, consent, copying, facts, journal, plan, shelf, swap, tidy
 from sandbox.lifecycle.observe import NEXT, OLD, Sandbox
@@ -36,6 +36,7 @@ class SaveReport:
     refresh: str | None
     armed: bool | None
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 def save(
@@ -76,6 +77,7 @@ def save(
         refresh=made.refresh,
         armed=made.armed,
         seconds=round(time.monotonic() - begun, 2),
+        warnings=saving.warnings,
     )
 
 
@@ -97,6 +99,7 @@ class _Saving:
                 f"the database {self.database} exists, and no save of this version made it",
                 "drop or rename it, or choose another name",
             )
+        self.warnings: tuple[str, ...] = ()
         self.folder = live_folder(self.engine, self.runner)
 
     def do(self) -> Checkpoint:
@@ -126,7 +129,7 @@ class _Saving:
         )
         steps.turn("shelve")
         steps.sql(steps.live.maintenance, self._shelve(made), f"putting {self.name} on the shelf")
-        tidy.tidy(self.engine, self.runner, page)
+        self.warnings = tidy.tidy(self.engine, self.runner, page).warnings
         return made
 
     def _copy_database(self) -> int:
@@ -187,7 +190,7 @@ class _Saving:
 
 def _refreshed(steps: Steps, mark: str | None) -> str | None:
     """When the refresh of that mark ended, if that is known here."""
-    last = (journal.page(steps.book.desk, LAST) if steps.book else None) or {}
+    last = (readable(steps.book.desk, LAST) if steps.book else None) or {}
     return str(last["finished"]) if mark and last.get("run") == mark and "finished" in last else None
 
 

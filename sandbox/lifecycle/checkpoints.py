@@ -50,6 +50,7 @@ class ForgetReport:
     dry: bool
     database_bytes: int
     documents_bytes: int
+    warnings: tuple[str, ...] = ()
 
 
 def listed(settings: Settings, runner: Runner) -> ShelfReport:
@@ -111,6 +112,6 @@ def forget(settings: Settings, runner: Runner, name: str, *, yes: bool) -> Forge
         page = checkpoint.first_page(steps, "forget", folder, checkpoint=name)
         steps.begin(page)
         steps.sql(steps.live.maintenance, swap.drop(database), f"dropping {database}")
-        tidy.tidy(steps.engine, runner, page)
+        warnings = tidy.tidy(steps.engine, runner, page).warnings
     kept = one.documents if one else None
-    return ForgetReport(name, steps.dry, one.bytes if one else 0, kept.bytes if kept else 0)
+    return ForgetReport(name, steps.dry, one.bytes if one else 0, kept.bytes if kept else 0, warnings)

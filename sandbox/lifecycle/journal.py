@@ -22,7 +22,7 @@ from sandbox.engines import ledger_for
 from sandbox.engines.files import LOCK, FileLedger
 from sandbox.engines.ledger import JOURNAL as PAGE
 from sandbox.engines.ledger import LAST as LAST_PAGE
-from sandbox.engines.ledger import Desk, Ledger, Taken
+from sandbox.engines.ledger import Desk, Ledger, Taken, readable
 from sandbox.errors import Busy, Failed, Interrupted, SandboxError
 from sandbox.jsonfile import Damaged
 from sandbox.places import here
@@ -89,7 +89,7 @@ def new_run() -> str:
 
 
 def is_run(text: str) -> bool:
-    """Whether that has the form of a run's id, by which processes and files are found, ended and removed."""
+    """Whether that has the form of a run's id."""
     return _RUN.fullmatch(text) is not None
 
 
@@ -218,14 +218,6 @@ def not_believed(desk: Desk | Ledger, why: str) -> Interrupted:
     )
 
 
-def page(at: Desk | Ledger, name: str) -> dict[str, Any] | None:
-    """Another page than the journal, which only saves time; None when it cannot be read."""
-    try:
-        return at.read(name)
-    except Damaged:
-        return None
-
-
 def interrupted(settings: Settings, runner: Runner | None = None) -> Journal | None:
     """The journal of a run that was cut off; None when there is none or a run is going on. Reads only."""
     ledger = ledger_for(settings, runner)
@@ -241,7 +233,7 @@ def look(settings: Settings, runner: Runner | None = None) -> Look:
         ledger = ledger_for(settings, runner)
         who = active(ledger)
         told = None if who else _interrupted(ledger)
-        last = page(ledger, LAST_PAGE)
+        last = readable(ledger, LAST_PAGE)
     except SandboxError as error:
         if settings.cluster is None:
             raise

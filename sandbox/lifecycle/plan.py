@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sandbox import documents, places
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed, Refused, UsageError
-from sandbox.lifecycle import base, checks, journal, strangers, swap
+from sandbox.lifecycle import base, checks, journal, permissions, strangers, swap
 from sandbox.lifecycle.observe import (
     NEXT,
     OLD,
@@ -166,7 +166,7 @@ def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str,
             f"{path} exists, and no refresh of ours is known to have made it",
             "move or remove it: a refresh needs that name",
         )
-    return Folders(prod, sandbox), ()
+    return Folders(prod, sandbox), permissions.tried(engine, runner, sandbox)
 
 
 def folder(engine: Engine, runner: Runner, side: Side) -> documents.Look:

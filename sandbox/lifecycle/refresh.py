@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.engines import Engine, engine_for, ledger_for
-from sandbox.engines.ledger import CONTENT
+from sandbox.engines.ledger import CONTENT, readable
 from sandbox.lifecycle import checks, journal, plan, recover, script
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
@@ -106,7 +106,7 @@ def _done(  # noqa: PLR0913
 ) -> Outcome:
     already = "the new sandbox was in place by then, and was made whole"
     with undone_on_failure(engine, runner, book, already) as interrupt:
-        known = Remembered.read(journal.page(book.desk, CONTENT))
+        known = Remembered.read(readable(book.desk, CONTENT))
         seen = _look(engine, runner, db_only=db_only, full=full, known=known, progress=progress)
         interrupt.check()
         return _work(engine, runner, seen, book, progress, interrupt).do()
@@ -151,7 +151,7 @@ def _rehearsed(  # noqa: PLR0913
         script.show(settings, runner, db_only=db_only)
         return _report(run, "script", Outcome(why_full="your own script"), 0.0, dry=True)
     engine = engine_for(settings, run, runner)
-    known = Remembered.read(journal.page(ledger, CONTENT))
+    known = Remembered.read(readable(ledger, CONTENT))
     seen = _look(engine, runner, db_only=db_only, full=full, known=known, progress=progress)
     work = _work(engine, runner, seen, None, progress, Interrupt())
     return _report(run, settings.refresh.strategy, work.do(), 0.0, dry=True)

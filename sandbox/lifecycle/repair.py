@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox import documents
+from sandbox import documents, removal
 from sandbox.engines import Engine
 from sandbox.errors import Failed, Unreachable, UsageError
-from sandbox.lifecycle import swap, tidy
+from sandbox.lifecycle import permissions, swap, tidy
 from sandbox.lifecycle.journal import Journal
 from sandbox.lifecycle.observe import Neighbour, ask, constants
 from sandbox.lifecycle.plan import belongs
@@ -70,8 +70,13 @@ class _Repair:
 
     def folders(self, text: str, doing: str) -> None:
         """Change the documents folders, and say so."""
-        require(change(self.runner, self.engine.documents_command(self.side, text)), doing)
-        self.actions.append(doing)
+        result = change(self.runner, self.engine.documents_command(self.side, text))
+        try:
+            require(result, doing)
+        except Failed as error:
+            remedy = permissions.owned(self.page.documents, '"$(id -u)"', self.side)
+            raise Failed(error.what, f"let this user move all of it: {remedy}; then: inv recover") from None
+        self.actions += [doing, *removal.left(result.stderr, self.side)]
 
 
 def put_back(engine: Engine, runner: Runner, page: Journal) -> RecoverReport:
@@ -109,7 +114,7 @@ def _shelve(repair: _Repair) -> RecoverReport:
     whole = [one.run for one in found.shelf.checkpoints if one.name == page.checkpoint]
     done = page.run in whole if page.strategy == "save" else not whole
     outcome = "rolled forward" if done else "rolled back"
-    return RecoverReport(True, page.run, outcome, (*repair.actions, *found.actions))
+    return RecoverReport(True, page.run, outcome, (*repair.actions, *found.actions, *found.warnings))
 
 
 def _end_sessions(repair: _Repair) -> None:
@@ -200,7 +205,10 @@ def _documents(repair: _Repair, *, committed: bool) -> None:
     if not observe(repair.runner, text).stdout:
         return
     if committed:
-        repair.folders(documents.finish(layout) + documents.discard(layout), "put the new documents in place")
+        repair.folders(
+            documents.finish(layout) + documents.discard(layout, repair.page.run),
+            "put the new documents in place",
+        )
     else:
         repair.folders(documents.undo(layout), "dropped the copied documents")
 

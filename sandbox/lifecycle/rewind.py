@@ -87,7 +87,7 @@ def rewind(
         armed=work.armed.armed,
         agent=work.armed.words,
         seconds=round(time.monotonic() - begun, 2),
-        warnings=tuple(work.warnings),
+        warnings=(*work.warnings, *(work.files.warnings if work.files else ())),
         exit_code=int(ExitCode.DONE if steps.dry else code),
         next_step="" if steps.dry else step,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox import copies, documents
 from sandbox.errors import Failed, Refused
+from sandbox.lifecycle import permissions
 from sandbox.lifecycle.shelf import Checkpoint, Kept
 from sandbox.lifecycle.steps import Steps
 from sandbox.shell import observe
@@ -24,6 +25,7 @@ class Files:
         self.mark = former
         self._former = former
         self._same = False
+        self.warnings: list[str] = []
 
     @classmethod
     def of(cls, steps: Steps, goal: Checkpoint, live: documents.Look | None, oid: int) -> Files | None:
@@ -45,6 +47,7 @@ class Files:
             )
         for path in found[1:]:
             raise Refused(f"{path} exists, and no run of ours is known to have made it", "move or remove it")
+        made.warnings += permissions.tried(steps.engine, steps.runner, live)
         return made
 
     @property
@@ -92,4 +95,5 @@ class Files:
             self.steps.shell(text, "copying the checkpoint's documents")
             self._same = False
         if not self._same:
-            self.steps.shell(documents.discard(self.live.layout()), "removing the old documents")
+            text = documents.discard(self.live.layout(), self.steps.engine.run)
+            self.warnings += self.steps.shell(text, "removing the old documents")

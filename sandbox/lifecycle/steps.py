@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox import removal
 from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.lifecycle import checks, journal, recover
 from sandbox.lifecycle.interrupt import Interrupt
@@ -66,10 +67,11 @@ class Steps:
             raise failure(access, result, doing)
         return together(result.stdout)
 
-    def shell(self, text: str, doing: str) -> None:
-        """Run a text that changes the sandbox's documents, or a checkpoint's."""
-        command = self.engine.documents_command(self.settings.sandbox, text)
-        require(change(self.runner, command), doing)
+    def shell(self, text: str, doing: str) -> tuple[str, ...]:
+        """Run a text that changes the sandbox's documents, or a checkpoint's; warnings of what it left."""
+        result = change(self.runner, self.engine.documents_command(self.settings.sandbox, text))
+        require(result, doing)
+        return removal.left(result.stderr, self.settings.sandbox)
 
     def sandbox(self, more: str = "") -> tuple[Sandbox, dict[str, Any]]:
         """Look at the live database, after putting back what a run left whose journal is lost.

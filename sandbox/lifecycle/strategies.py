@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from sandbox import removal
 from sandbox.errors import Busy, Failed
 from sandbox.lifecycle import copying, grants, holder, inplace, parallel, statistics, stream, swap
 from sandbox.lifecycle.arrival import Copied
@@ -80,6 +81,7 @@ class Swap(Work):
             require(result, "removing the old documents")
         if result.exited != 0:
             raise failure(server, result, f"dropping {old}")
+        self.warnings += removal.left(result.stderr, self.side)
 
     def arrived(self, beside: Access, claim: str) -> tuple[Copied, str]:
         """Prod's content beside the live database, and why all of it was carried; empty: it was not."""

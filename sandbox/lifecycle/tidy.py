@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox import copies
+from sandbox import copies, removal
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed, Refused
 from sandbox.lifecycle import shelf, swap
@@ -21,6 +21,7 @@ class Tidied:
 
     shelf: shelf.Shelf
     actions: tuple[str, ...]
+    warnings: tuple[str, ...]  # of folders that could not be removed
 
 
 def tidy(engine: Engine, runner: Runner, page: Journal) -> Tidied:
@@ -41,8 +42,12 @@ def tidy(engine: Engine, runner: Runner, page: Journal) -> Tidied:
     folders = _folders(engine, runner, seen, page)
     if others:  # a folder that is being filled looks as one that was left
         folders = [path for path in folders if path.endswith(f".{page.run}")]
-    actions += [_remove(engine, runner, path) for path in folders]
-    return Tidied(seen, tuple(actions))
+    warnings: list[str] = []
+    for path in folders:
+        left = _remove(engine, runner, path)
+        actions += [] if left else [f"removed {path}"]
+        warnings += left
+    return Tidied(seen, tuple(actions), tuple(warnings))
 
 
 def _databases(seen: shelf.Shelf, page: Journal) -> list[str]:
@@ -107,8 +112,9 @@ def _folders(engine: Engine, runner: Runner, seen: shelf.Shelf, page: Journal) -
     return [path for path in found if path.startswith(ours) and path not in named]
 
 
-def _remove(engine: Engine, runner: Runner, path: str) -> str:
+def _remove(engine: Engine, runner: Runner, path: str) -> tuple[str, ...]:
+    """Remove a folder; a warning when it could not be."""
     result = change(runner, engine.documents_command(engine.settings.sandbox, copies.remove(path)))
     if result.exited != 0:
         raise Failed(f"removing {path} failed ({result.exited}): {result.stderr.strip() or 'no message'}")
-    return f"removed {path}"
+    return removal.left(result.stderr, engine.settings.sandbox)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox import documents, sync
+from sandbox import documents, removal, sync
 from sandbox.engines import Engine
 from sandbox.errors import Failed
 from sandbox.lifecycle import journal, neutralize, stream, verify
@@ -213,13 +213,15 @@ class Work:
         """Shell text that removes the replaced ones; empty when there are none."""
         if self.plan.folders is None:
             return ""
-        text = documents.discard(self.plan.folders.sandbox.layout())
+        text = documents.discard(self.plan.folders.sandbox.layout(), self.engine.run)
         return self.engine.documents_command(self.side, text)
 
     def discard_documents(self) -> None:
         """Remove the replaced ones."""
         if text := self.discarding_documents():
-            require(change(self.runner, text), "removing the old documents")
+            result = change(self.runner, text)
+            require(result, "removing the old documents")
+            self.warnings += removal.left(result.stderr, self.side)
 
     def outcome(self, copied: Copied, told: Mapping[str, Any], **facts: Any) -> Outcome:
         """The report's facts."""
