@@ -45,6 +45,8 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # the suggestions of an address bar that nobody sees would take a process and half a second for each page
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup",
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SHARED: ContextVar[Browser | None] = ContextVar("shared", default=None)

@@ -18,6 +18,7 @@ from sandbox.errors import Refused
 from sandbox.lifecycle.provision import ProvisionReport
 from tests.provision.desk import RIGHTS, Desk
 from tests.provision.proxy import Answered, Asked, Proxy
+from tests.support import slow_but
 
 pytestmark = pytest.mark.usefixtures("one_browser")
 
@@ -152,7 +153,7 @@ def test_a_second_administrator_may_provision_another_agent_meanwhile(
     assert [desk.erp.whoami(each.key).login for each in (desk, other)] == [agent, f"{agent}_2"]
 
 
-@pytest.mark.parametrize("action", ["addrights", "update"])
+@pytest.mark.parametrize("action", slow_but({"update"}, ["addrights", "update"]))
 def test_a_killed_provision_leaves_a_state_from_which_the_next_one_arms(
     desk: Desk, proxy: Proxy, agent: str, action: str
 ) -> None:
