@@ -9,16 +9,17 @@ from psycopg import sql
 
 from tests.worlds import World
 
-# all that a database has outside of itself; `of` and `to` are names, `old` and `new` what both tell about
-# themselves
+# what a server keeps of a database outside of it
 _TAKEN_OVER = (
-    """UPDATE pg_database n SET datacl = o.datacl, datallowconn = o.datallowconn, datconnlimit = o.datconnlimit
+    """UPDATE pg_database n
+    SET datacl = o.datacl, datallowconn = o.datallowconn, datconnlimit = o.datconnlimit
     FROM pg_database o WHERE n.datname = %(to)s AND o.datname = %(of)s""",
     """INSERT INTO pg_db_role_setting SELECT n.oid, s.setrole, s.setconfig
     FROM pg_database n, pg_database o JOIN pg_db_role_setting s ON s.setdatabase = o.oid
     WHERE n.datname = %(to)s AND o.datname = %(of)s""",
     """INSERT INTO pg_shdescription
-    SELECT n.oid, d.classoid, replace(replace(d.description, %(old_folder)s, %(new_folder)s), %(old)s, %(new)s)
+    SELECT n.oid, d.classoid,
+      replace(replace(d.description, %(old_folder)s, %(new_folder)s), %(old)s, %(new)s)
     FROM pg_database n, pg_database o JOIN pg_shdescription d
       ON d.objoid = o.oid AND d.classoid = 'pg_database'::regclass
     WHERE n.datname = %(to)s AND o.datname = %(of)s""",
