@@ -158,6 +158,10 @@ class Access:
         argv = (self._path("pg_restore"), *_NO_PRIVILEGES, *options, "-f", "-")
         return Command(argv, dict(self.env))
 
+    def contents(self) -> Command:
+        """A pg_restore that prints an archive's table of contents; it connects to nothing."""
+        return Command((self._path("pg_restore"), "-l"), {"LC_ALL": "C"})
+
     def version(self, program: str) -> Command:
         """What asks a program for its version."""
         return Command((self._path(program), "--version"), {"LC_ALL": "C"})

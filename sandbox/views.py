@@ -148,6 +148,10 @@ def refresh(done: RefreshReport) -> Iterator[Row]:
     muted = [rule for rule in done.neutralized if rule["changed"]]
     if muted:
         yield "muted", ", ".join(rule["rule"] for rule in muted)
+    if done.strangers:
+        from sandbox.lifecycle.strangers import named  # noqa: PLC0415  # loaded by then
+
+        yield "left in prod", f"{named(done.strangers)}: not Dolibarr's"
     yield "took", f"{done.seconds:.1f} s, unavailable for {done.unavailable_ms} ms"
     for warning in done.warnings:
         yield "warning", warning

@@ -139,7 +139,8 @@ class ClientWorld(Shelved):
 
     def callable(self, database: str) -> bool:
         """Whether the pooler may call its function, and nobody else."""
-        return self._calls(database, "pooler") and not self._calls(database, "login")
+        other = "login" if database == self.sandbox else "reader"
+        return self._calls(database, "pooler") and not self._calls(database, other)
 
     def _calls(self, database: str, name: str) -> bool:
         with self.session(database, role=self.role(name)) as session:

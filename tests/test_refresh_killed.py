@@ -188,7 +188,7 @@ def test_the_temporary_files_of_a_dead_run_are_found_by_its_id(
     assert set(tmp_path.iterdir()) == others
 
 
-@pytest.mark.parametrize("program", ["mkfifo", "rm -rf", "rm -f"])
+@pytest.mark.parametrize("program", ["mkfifo", "rm -rf", "awk"])
 def test_a_shell_killed_beside_its_temporary_files_leaves_none(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:

@@ -202,7 +202,7 @@ def test_statistics_are_gathered_where_postgresql_cannot_carry_them(
 
 def test_large_objects_are_carried_by_a_dump_and_it_says_so(odd: World) -> None:
     odd.overlay = {}
-    odd.rows(odd.prod, "SELECT lo_from_bytea(77, 'a large object')")
+    odd.fill(odd.prod, PROD, "SELECT lo_from_bytea(77, 'a large object')")
     odd.rows(odd.prod, "GRANT SELECT ON LARGE OBJECT 77 TO PUBLIC")
     try:
         report = odd.refresh(db_only=True)

@@ -87,4 +87,4 @@ def test_a_refresh_tells_each_stage_once_and_ends_at_the_whole(world: World, str
     last = heard.advances[-1]
     assert (last.tables_done, last.bytes_done) == (last.tables, last.bytes)
     assert (last.tables, last.indexes_done) == (4, last.indexes)
-    assert runner.longest < LONGEST / 2
+    assert runner.longest < LONGEST * 3 / 4  # each of some fifteen programs in a container adds about 1.5 kB

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from sandbox.engines import Engine
 from sandbox.lifecycle import buckets, copying, merge, verify
 from sandbox.lifecycle.holder import held, here, seeing
+from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.parallel import Parallel, at_once
 from sandbox.lifecycle.remembered import Remembered
-from sandbox.lifecycle.stream import EXPECTING, STOP
+from sandbox.lifecycle.stream import EXPECTING, SCHEMA, STOP
 from sandbox.postgres import SCRIPT_FAILED, Access
 
 _HEAD = "^\\\\(un)?restrict |^-- Dumped (from|by) "  # of a dump: what two of the same schema do not share
@@ -31,6 +32,7 @@ class Incremental(Parallel):
         target: the clone; nobody uses it.
         role: who owns what is in it; empty when it is the role that connects.
         check: how the copy is verified.
+        left: what of prod does not travel.
         order: how the clone is made.
         known: what is remembered of the checkpoint that it is of.
     """
@@ -41,16 +43,17 @@ class Incremental(Parallel):
         target: Access,
         role: str,
         check: verify.Verification,
+        left: Left,
         order: copying.Copy,
         known: Remembered,
     ) -> None:
-        super().__init__(engine, target, role, check)
+        super().__init__(engine, target, role, check, left)
         self.order, self.known = order, known
 
     @property
     def wanted(self) -> Mapping[str, int]:
         """How often each program of `beside` must say that it ended well."""
-        counted = {"create": 1, "alike": 1, "count": 1, "note": 1, "look": 1}
+        counted = {"create": 1, "dump": 1, "alike": 1, "count": 1, "note": 1, "look": 1}
         settled = {"again": 1} if self.known.tables else {}
         return {**counted, "read": 1, "write": 1, **settled, "take": 1, "set": 1, "verify": 1}
 
@@ -72,8 +75,9 @@ class Incremental(Parallel):
             tried = f"said=$(\n{{ {self.there(maker(way))}\n}} 2>&1\n)"
             lost = "printf '%s\\n' \"$said\"; false"
             text = f"{tried} || if [ $? = {SCRIPT_FAILED} ]; then\n{text}\nelse {lost}; fi"
+        made = self.schema(f"{{ {text}\n}} >&2\n{self.ended('create')}")
         prepared = self._writer(buckets.prepare(self.check.version, self.known))
-        return f"{{ {text}\n}} >&2\n{self.ended('create')}{self._alike()}{{ {prepared}\n}} >&2 || exit 1\n"
+        return f"{made}{self._alike()}{{ {prepared}\n}} >&2 || exit 1\n"
 
     def _looked(self) -> str:
         look = self._writer(buckets.look(self.known))
@@ -101,19 +105,20 @@ class Incremental(Parallel):
         )
 
     def _alike(self) -> str:
-        """Go on only when both schemas are dumped as the same text."""
-        ours = self.there(self.target.dump("-Fp", "--schema-only"))
-        bare = f"grep -E -v '{_HEAD}'"
-        return f"""{{ {self.dump("-Fp", "--schema-only")}
-echo "dumped $?"; }} | {{
-ours=$(
+        """Go on only when one program writes both schemas as the same text."""
+        written, bare = self.target.script(), f"grep -E -v '{_HEAD}'"
+        theirs = self._inner(self.left.travelling(self.target, self.run, written))
+        ours = self.there(self.target.dump(*SCHEMA))
+        ours += f" | {self._inner(Left().travelling(self.target, self.run, written))}"
+        return f"""theirs=$(
+printf '%s\\n' "$schema" | base64 -d | {{ {theirs}
+}}
+) && ours=$(
 {ours}
-) && theirs=$(cat) || exit 1
-case "$theirs" in *'dumped 0') ;; *) exit 1 ;; esac
-[ "$(printf '%s\\n' "${{theirs%dumped 0}}" | {bare})" = "$(printf '%s\\n' "$ours" | {bare})" ] || {{
+) || exit 1
+[ "$(printf '%s\\n' "$theirs" | {bare})" = "$(printf '%s\\n' "$ours" | {bare})" ] || {{
 echo "ERROR:  prod's schema is not the checkpoint's" >&2
 exit 1
-}}
 }}
 {self.ended("alike")}"""
 

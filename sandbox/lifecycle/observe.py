@@ -9,9 +9,10 @@ from typing import Any
 
 from sandbox.engines import Engine
 from sandbox.errors import SandboxError, UsageError
-from sandbox.lifecycle import blocked
+from sandbox.lifecycle import blocked, left
+from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.neutralize import MARK
-from sandbox.lifecycle.shape import RELATIONS
+from sandbox.lifecycle.shape import OWNERS, RELATIONS
 from sandbox.postgres import APPLICATION, WATCH, Access, failure, literal, together
 from sandbox.settings import Side
 from sandbox.shell import Result, Runner, observe
@@ -45,6 +46,7 @@ class Prod:
     indexes: int
     unusual: str  # what it has that only a dump carries; empty: nothing
     extensions: tuple[str, ...]
+    left: Left  # what of it does not travel
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ SELECT json_build_object(
   'version', current_setting('server_version_num')::int, 'identity', {_IDENTITY}, 'user', session_user,
   'read_only', current_setting('default_transaction_read_only')::bool,
   'bytes', pg_database_size(current_database()), 'unusual', concat_ws(' and ',
-    (SELECT 'large objects' FROM pg_largeobject_metadata LIMIT 1),
+    (SELECT 'large objects' FROM pg_largeobject_metadata WHERE lomowner IN ({OWNERS}) LIMIT 1),
     (SELECT 'rows in tables of extensions' FROM pg_extension WHERE extconfig <> '{{}}' LIMIT 1)),
   'extensions', (SELECT json_agg(extname) FROM pg_extension));
 SELECT json_build_object(
@@ -102,7 +104,7 @@ SELECT json_build_object(
   'tables', coalesce(json_object_agg(name, pg_table_size(oid)), '{{}}'),
   'indexes', (SELECT count(*) FROM pg_index i JOIN ({RELATIONS}) x ON x.oid = i.indrelid)
 ) FROM ({RELATIONS}) r WHERE relkind = 'r';
-{_CONSTANTS}"""
+{_CONSTANTS}{left.SCRIPT}"""
 
 
 def observe_prod(engine: Engine, runner: Runner) -> Prod:
@@ -111,6 +113,7 @@ def observe_prod(engine: Engine, runner: Runner) -> Prod:
     Raises:
         Unreachable: the server does not answer.
         UsageError: it refuses the role, has no such database, or the database is not Dolibarr's.
+        Refused: something that travels cannot be without something that does not.
     """
     access = engine.access(engine.settings.prod)
     told = ask(engine, runner, engine.settings.prod, access, WATCH + _PROD)
@@ -120,7 +123,8 @@ def observe_prod(engine: Engine, runner: Runner) -> Prod:
             f"{access.label} has no llx_const that {told['user']} may read: it is not Dolibarr's",
             f"check {access.setting}, or GRANT it SELECT on all tables and sequences",
         )
-    return Prod(**{**told, "identity": Identity(**told["identity"]), "extensions": tuple(told["extensions"])})
+    told |= {"identity": Identity(**told["identity"]), "left": Left.told(told["left"])}
+    return Prod(**{**told, "extensions": tuple(told["extensions"])})
 
 
 def observe_sandbox(engine: Engine, runner: Runner) -> Sandbox:

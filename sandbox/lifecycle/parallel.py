@@ -23,16 +23,14 @@ from dataclasses import replace
 
 from sandbox.engines import Engine
 from sandbox.lifecycle import remembered, swap, verify
-from sandbox.lifecycle.arrival import sentinel
 from sandbox.lifecycle.content import BATCH
 from sandbox.lifecycle.holder import PATIENT, held, here, seeing
+from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.stream import STOP, Stream
 from sandbox.postgres import APPLICATION, Access, as_role, literal
-from sandbox.shell import temporary
 
 TABLE = "dolibarr-sandbox table"  # what a worker says of a table that is there
-_SCHEMA = ("--section=pre-data", "--section=post-data")
 # of one session; what builds an index takes it once, and its helpers share it
 _BUILDING = "-c maintenance_work_mem=128MB -c synchronous_commit=off -c effective_io_concurrency=0"
 _UNHELPED = "-c max_parallel_maintenance_workers=0"  # several sessions build: helpers would only push them
@@ -54,16 +52,18 @@ class Parallel(Stream):
         target: the database that is written; nobody uses it.
         role: who owns what is restored; empty when it is the role that connects.
         check: how the copy is verified.
+        left: what of prod does not travel.
         create: SQL for the maintenance database that makes the target.
         statistics: the planner's travel too; both programs and the target's server know how.
     """
 
-    def __init__(  # noqa: PLR0913  # one copy's world
+    def __init__(  # noqa: PLR0913, PLR0917  # one copy's world
         self,
         engine: Engine,
         target: Access,
         role: str,
         check: verify.Verification,
+        left: Left,
         create: str = "",
         *,
         statistics: bool = False,
@@ -71,7 +71,7 @@ class Parallel(Stream):
         self.jobs = engine.settings.refresh.jobs
         options = (target.env.get("PGOPTIONS", ""), _BUILDING, _UNHELPED if self.jobs > 1 else "")
         env = {**target.env, "PGOPTIONS": " ".join(filter(None, options))}
-        super().__init__(engine, replace(target, env=env), role, check, create)
+        super().__init__(engine, replace(target, env=env), role, check, left, create)
         self.statistics = statistics
 
     @property
@@ -84,8 +84,10 @@ class Parallel(Stream):
 
     def beside(self) -> str:
         """Shell text: make a database that nobody uses, fill it, then verify it."""
-        begun = (self._positions(), self._schema(), self._left_alone(), self._rows())
-        built = at_once(self._sequences(), self._built())
+        schema = f"{self.schema(self._created())}{self.given('restore', self.restore('--section=pre-data'))}"
+        begun = (self._positions(), schema, self._left_alone(), self._rows())
+        build = self.restore("--section=post-data", f"--jobs={self.jobs}")
+        built = at_once(self._sequences(), self.given("build", build))
         proven = self._verified()
         if self.statistics:
             proven = at_once(self._estimates(), proven)
@@ -93,20 +95,6 @@ class Parallel(Stream):
 
     def _remembering(self) -> str:
         return here(remembered.TELL)
-
-    def _schema(self) -> str:
-        """The schema without its rows, which is asked for while the server makes the database.
-
-        It is kept in a variable: it is wanted twice.
-        """
-        return (
-            f"(\n{self._created()}) &\nmaker=$!\nschema=$(\nexec 5>&1\n"
-            f"code=$( {{ {{ {self.dump(*_SCHEMA)}\necho $? >&3; }} | base64 >&5; }} 3>&1 )\n"
-            f'{sentinel(self.run, "dump", "$code")}echo "code $code"\n)\n'
-            "wait $maker || exit 1\n"
-            'case "$schema" in *"code 0") schema=${schema%code 0} ;; *) exit 1 ;; esac\n'
-            f"{self._given('restore', self.there(self.restore('--section=pre-data')))}"
-        )
 
     def _left_alone(self) -> str:
         """Keep autovacuum off what is being filled; the variable `noticed` has the SQL that ends this."""
@@ -117,29 +105,10 @@ class Parallel(Stream):
         """Without what kept autovacuum off: that is not prod's."""
         return f"{here(as_role(self.role))}printf '%s\\n' \"$noticed\"\n{super()._compared()}"
 
-    def _built(self) -> str:
-        """Indexes, constraints and the like, several at once; pg_restore wants a file for that."""
-        builder = self.restore("--section=post-data", f"--jobs={self.jobs}").text()
-        text = f"""(
-file={temporary(self.run)} && exec 8>"$file" 9<"$file" || exit 1
-name=$file
-if [ -r /proc/self/fd/9 ]; then name=/proc/self/fd/9; rm -f "$file"; fi
-cat >&8 && exec 8>&- || {{ rm -f "$file"; exit 1; }}
-{builder} "$name"
-code=$?
-rm -f "$file"
-exit $code
-)"""
-        return self._given("build", self.engine.inner_command(self.engine.settings.sandbox, text))
-
     def _estimates(self) -> str:
         """The planner's statistics, when all is there that they are about."""
         told, known = self.dump("--statistics-only"), f"{{ {self.there(self.restore())}\n}} >&4"
         return self.joined(("estimate", told), ("assume", known)) + STOP
-
-    def _given(self, what: str, consumer: str) -> str:
-        """The schema into a text of that name, whose end is told; goes on only when it ended well."""
-        return f"printf '%s\\n' \"$schema\" | base64 -d | {{ {consumer}\n}} >&4\n{self.ended(what)}"
 
     def _rows(self) -> str:
         """All workers at once; the first that fails ends the others."""
@@ -157,11 +126,6 @@ exit $code
             'workers="$workers $!"\ndone\nfailed=\n'
             'for worker in $workers; do wait "$worker" || failed=1; done\n[ -z "$failed" ] || exit 1\n'
         )
-
-    @property
-    def _begin(self) -> str:
-        """What a session that writes begins with."""
-        return as_role(self.role) + self.check.session
 
     def _written(self, before: str = "", after: str = "") -> str:
         """Shell text: what flows into it, to the target, after some SQL and before what shell text writes."""

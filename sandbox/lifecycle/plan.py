@@ -87,6 +87,7 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, known: Re
         strangers.refuse(told, settings.refresh.strategy, sandbox.owner, comes=prod.extensions)
         statistics = checks.check_programs(settings, versions.result(), prod, sandbox)
         folders, words = both.result() if both else (None, ("documents: left as they are, as asked",))
+    words = (*words, *prod.left.warnings)
     if prod.can_write:
         words = (*words, f"prod's role {prod.user} could write; use a SELECT-only one")
     names, strategy = Names(live, live + NEXT, live + OLD), settings.refresh.strategy

@@ -8,16 +8,20 @@ from importlib.resources import files
 
 @cache
 def sql(name: str) -> str:
-    """The SQL of a file; comments there stand on lines of their own, or after two blanks."""
+    """The SQL of a file, as short as it may be: it becomes a part of one argument of a shell.
+
+    Comments there stand on lines of their own, or after two blanks; no text of more than one line is in it.
+    """
     lines = _text(f"{name}.sql").split("\n")
-    bare = (line.split("  -- ")[0].rstrip() for line in lines if not line.startswith("--"))
+    bare = (line.split("  -- ")[0].strip() for line in lines if not line.strip().startswith("--"))
     return "\n".join(line for line in bare if line) + "\n"
 
 
 @cache
 def shell(name: str) -> str:
-    """The shell text of a file."""
-    return _text(f"{name}.sh")
+    """The shell text of a file, from its first line that is no comment."""
+    lines = _text(f"{name}.sh").split("\n")
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 def _text(name: str) -> str:

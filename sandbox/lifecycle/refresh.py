@@ -12,6 +12,7 @@ from sandbox.lifecycle import checks, journal, plan, recover, script
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.remembered import Remembered
+from sandbox.lifecycle.strangers import Stranger
 from sandbox.lifecycle.strategies import InPlace, Swap
 from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.lifecycle.work import Outcome, Work
@@ -38,6 +39,7 @@ class RefreshReport:
     documents: dict[str, Any] | None  # files, bytes, logo
     neutralized: tuple[dict[str, Any], ...]  # rule, changed
     skipped: tuple[str, ...]  # what a rule looks for and this Dolibarr does not have
+    strangers: tuple[Stranger, ...]  # kind, name, owner: prod's, which do not travel
     warnings: tuple[str, ...]
     recovered: tuple[str, ...] = ()  # what an interrupted run had left, and was put back first
 
@@ -182,6 +184,7 @@ def _report(  # noqa: PLR0913
         documents=outcome.documents,
         neutralized=tuple({"rule": r["rule"], "changed": r["changed"]} for r in outcome.neutralized),
         skipped=tuple(sorted({missing for r in outcome.neutralized for missing in r["skipped"]})),
+        strangers=outcome.strangers,
         warnings=outcome.warnings,
         recovered=recovered,
     )

@@ -4,22 +4,36 @@
 
 from __future__ import annotations
 
-# what a dump carries: nothing of the system's, of an extension's, or of another session's temporary ones
-RELATIONS = """
-SELECT c.oid, c.relkind, n.nspname, c.relname, format('%s.%s', n.nspname, c.relname) AS name
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
-   AND NOT EXISTS (SELECT FROM pg_depend d
-                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+from sandbox.lifecycle.programs import sql
+
+OWNERS = " ".join(sql("owners").split())  # a query: the roles whose objects are the owner's
+
+
+def _relations(owners: str) -> str:
+    """A query of what travels: nothing of a stranger's, of the system's, of an extension's, or temporary.
+
+    A table with a name of Dolibarr's is Dolibarr's, whoever made it.
+    """
+    return f"""SELECT c.oid, c.relkind, n.nspname, c.relname, format('%s.%s', n.nspname, c.relname) AS name
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
+AND NOT EXISTS (SELECT FROM pg_depend d
+ WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+AND (relowner IN ({owners})
+ OR nspname = 'public' AND starts_with(relname, 'llx_') AND relkind IN ('r', 'p', 'S'))
 """
+
+
+RELATIONS = _relations(OWNERS)
 
 # kinds whose number says something to people
 COUNTED = "('columns', 'not null', 'rows', 'sequence', 'large objects', 'relation')"
 
 
-def _ours(catalog: str, namespace: str, alias: str) -> str:
-    """A condition: neither the system's nor an extension's."""
-    return f"""{namespace} !~ '^pg_' AND {namespace} <> 'information_schema'
+def _ours(catalog: str, namespace: str, alias: str, owner: str) -> str:
+    """A condition: the owner's, and neither the system's nor an extension's."""
+    return f"""{owner} IN (SELECT oid FROM owners)
+   AND {namespace} !~ '^pg_' AND {namespace} <> 'information_schema'
    AND NOT EXISTS (SELECT FROM pg_depend d
                     WHERE d.classid = '{catalog}'::regclass AND d.objid = {alias}.oid AND d.deptype = 'e')"""
 
@@ -43,7 +57,7 @@ def facts(*, exact: bool) -> str:
     labels = "(SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)"
     # NOT NULL constraints have rows of their own only since PostgreSQL 18: they are counted as columns' facts
     return f"""
-WITH relations AS ({RELATIONS}), columns AS (
+WITH owners AS ({OWNERS}), relations AS ({_relations("SELECT oid FROM owners")}), columns AS (
   SELECT a.*, r.name, r.relkind, format('%s of %s', a.attname, r.name) AS own
     FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid
    WHERE a.attnum > 0 AND NOT a.attisdropped AND r.relkind IN ('r', 'p', 'f', 'v', 'm'))
@@ -99,7 +113,7 @@ UNION ALL
 SELECT 'function', format('%s.%s(%s)', n.nspname, f.proname, pg_get_function_identity_arguments(f.oid)),
        {told("f.prosrc", "f.provolatile", "f.prosecdef")}
   FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
- WHERE {_ours("pg_proc", "n.nspname", "f")}
+ WHERE {_ours("pg_proc", "n.nspname", "f", "proowner")}
 UNION ALL
 SELECT 'type', format('%s %s.%s', t.typtype, n.nspname, t.typname), {
         told(
@@ -110,7 +124,8 @@ SELECT 'type', format('%s %s.%s', t.typtype, n.nspname, t.typname), {
         )
     }
   FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
- WHERE t.typtype IN ('e', 'd') AND {_ours("pg_type", "n.nspname", "t")}
+ WHERE t.typtype IN ('e', 'd') AND {_ours("pg_type", "n.nspname", "t", "typowner")}
 UNION ALL
 SELECT 'large objects', 'all', count(*) FROM pg_largeobject_metadata
+ WHERE lomowner IN (SELECT oid FROM owners)
 """

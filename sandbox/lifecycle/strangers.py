@@ -26,6 +26,11 @@ class Stranger:
     def __str__(self) -> str:
         return f"{self.kind} {self.name} of {self.owner}"
 
+    def handed_to(self, role: str) -> str:
+        """The SQL that hands it to a role; such as can be handed over."""
+        words = {"statistics object": "statistics", "foreign-data wrapper": "foreign data wrapper"}
+        return f"ALTER {words.get(self.kind, self.kind).upper()} {self.name} OWNER TO {identifier(role)}"
+
 
 def asking(program: str) -> str:
     """A script that asks one of the programs about a database's objects and their owners.
@@ -33,7 +38,7 @@ def asking(program: str) -> str:
     Args:
         program: the name of its file.
     """
-    return f"WITH owners AS (\n{sql('owners')}), objects AS (\n{sql('objects')})\n{sql(program)};\n"
+    return f"WITH RECURSIVE owners AS (\n{sql('owners')}), objects AS (\n{sql('objects')})\n{sql(program)};\n"
 
 
 # SQL: the two as temporary views
@@ -80,7 +85,7 @@ def named(strangers: Iterable[Stranger]) -> str:
 
 
 def _remedy(one: Stranger, role: str) -> str:
-    kind, away = one.kind.upper(), "move it to a database of its own, or drop it"
+    away = "move it to a database of its own, or drop it"
     if one.kind == "default privileges":
         return f"let {one.owner} drop them: ALTER DEFAULT PRIVILEGES … REVOKE …; they are {one.name}"
     if one.kind == "extension":
@@ -88,6 +93,5 @@ def _remedy(one: Stranger, role: str) -> str:
     if one.kind == "large objects":
         return f"{away}; or hand each over: ALTER LARGE OBJECT … OWNER TO {identifier(role)}"
     if one.kind in _OWNERLESS:
-        return f"{away}: DROP {kind} {one.name}"
-    kind = {"STATISTICS OBJECT": "STATISTICS", "FOREIGN-DATA WRAPPER": "FOREIGN DATA WRAPPER"}.get(kind, kind)
-    return f"{away}; or hand it over: ALTER {kind} {one.name} OWNER TO {identifier(role)}"
+        return f"{away}: DROP {one.kind.upper()} {one.name}"
+    return f"{away}; or hand it over: {one.handed_to(role)}"

@@ -116,7 +116,9 @@ class Swap(Work):
         )
         self.begin("copy")
         role, check = self.plan.role, self.check
-        return self.filled(Incremental(self.engine, beside, role, check, order, base.known))
+        return self.filled(
+            Incremental(self.engine, beside, role, check, self.plan.prod.left, order, base.known)
+        )
 
     def filled(self, carried: stream.Stream) -> Copied:
         """Make the next database and fill it, unless somebody just made it."""
@@ -130,12 +132,14 @@ class Swap(Work):
 
     def carrier(self, beside: Access, create: str) -> stream.Stream:
         """Several workers; one dump for a prod that has what only a dump carries."""
-        unusual = self.plan.prod.unusual
+        unusual, left = self.plan.prod.unusual, self.plan.prod.left
         if unusual:
             self.warnings.append(f"prod has {unusual}: copied by one pg_dump, not in parallel")
-            return stream.Stream(self.engine, beside, self.plan.role, self.check, create)
+            return stream.Stream(self.engine, beside, self.plan.role, self.check, left, create)
         known = self.plan.statistics
-        return parallel.Parallel(self.engine, beside, self.plan.role, self.check, create, statistics=known)
+        return parallel.Parallel(
+            self.engine, beside, self.plan.role, self.check, left, create, statistics=known
+        )
 
     def forget_all(self) -> None:
         """The next database is another run's: nothing here is ours to put back."""
@@ -170,7 +174,7 @@ class InPlace(Work):
 
     def do(self) -> Outcome:
         """Do all of it."""
-        carried = stream.Stream(self.engine, self.live, self.plan.role, self.check)
+        carried = stream.Stream(self.engine, self.live, self.plan.role, self.check, self.plan.prod.left)
         text = carried.within(inplace.clear(self.plan.role), f"{grants.APPLY}{self.mute}")
         pause = self._pausing()
         if self.plan.folders is not None:
@@ -181,7 +185,7 @@ class InPlace(Work):
             self.begin("pause", paused=True, pause=pause)
             self.engine.pause(self.runner, pause)
         self.begin("copy")
-        copied = self.copy(carried, text, {"dump": 1, "restore": 1, "load": 1})
+        copied = self.copy(carried, text, carried.wanted_within)
         self.turn("swap")
         self.swap_documents()
         told = {**copied.told, **self.sql(self.live, statistics.ANALYZE, "gathering statistics")}

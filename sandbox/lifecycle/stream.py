@@ -1,37 +1,50 @@
 """Carry one snapshot of prod into a database of the sandbox's server, from program to program.
 
-Nothing of prod's is stored on the way. An exit status of 0 alone proves nothing here: success is a sentinel
-line with status 0 from each program, and the verification's own answer.
+The schema comes first, by itself and whole: what of it does not travel is left out of its table of contents.
+The rows follow in a stream of their own, and what is built on them comes last. Nothing of prod's is stored on
+the way but the schema. An exit status of 0 alone proves nothing here: success is a sentinel line with status
+0 from each program, and the verification's own answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sandbox.engines import Engine
 from sandbox.lifecycle import verify
 from sandbox.lifecycle.arrival import Copied, checked, sentinel
 from sandbox.lifecycle.holder import LOCKS, SNAPSHOT, held, here, seeing
+from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.progress import Watcher
-from sandbox.postgres import Access
+from sandbox.postgres import Access, as_role
 from sandbox.shell import Command, Result, Runner, change
+
+SCHEMA = ("--section=pre-data", "--section=post-data")  # of a dump without rows
 
 
 class Stream:
-    """The texts of one copy, through one pg_dump and one pg_restore.
+    """The texts of one copy, whose rows go through one pg_dump and one pg_restore.
 
     Args:
         engine: where both sides are.
         target: the database that is written.
         role: who owns what is restored; empty when it is the role that connects.
         check: how the copy is verified.
+        left: what of prod does not travel.
         create: SQL for the maintenance database that makes the target; empty when it is there.
     """
 
-    def __init__(
-        self, engine: Engine, target: Access, role: str, check: verify.Verification, create: str = ""
+    def __init__(  # noqa: PLR0913, PLR0917  # one copy's world
+        self,
+        engine: Engine,
+        target: Access,
+        role: str,
+        check: verify.Verification,
+        left: Left,
+        create: str = "",
     ) -> None:
         self.engine, self.target, self.check, self.create = engine, target, check, create
+        self.left = left
         self.prod = engine.access(engine.settings.prod)
         self.run = engine.run
         self.role = role
@@ -40,12 +53,22 @@ class Stream:
     @property
     def wanted(self) -> Mapping[str, int]:
         """How often each program of `beside` must say that it ended well."""
-        return {"create": 1, "dump": 1, "restore": 1, "verify": 1}
+        return {"create": 1, **self._steps, "verify": 1}
+
+    @property
+    def wanted_within(self) -> Mapping[str, int]:
+        """The same, of `within`."""
+        return {**self._steps, "load": 1}
+
+    @property
+    def _steps(self) -> Mapping[str, int]:
+        return {"dump": 1, "restore": 1, "read": 1, "write": 1, "build": 1}
 
     def beside(self) -> str:
         """Shell text: make a database that nobody uses, restore into it, then verify it."""
-        filled = f"{self._created()}{self._dumped(self.there(self.restore()))}"
-        return held(self.engine, f"{self._positions()}{filled}{self._verified()}")
+        filled = f"{self.schema(self._created())}{self._restored(self.restore)}"
+        removed = f"{{ {self.there(self.target.psql(self._begin + self.left.removed()))}\n}} >&2 || exit 1\n"
+        return held(self.engine, f"{self._positions()}{filled}{removed}{self._verified()}")
 
     def within(self, before: str, after: str) -> str:
         """Shell text: restore in one transaction, which is committed only when all went well.
@@ -57,11 +80,10 @@ class Stream:
             before: SQL that opens the transaction and makes room.
             after: SQL between the comparison and the COMMIT.
         """
-        script = self.there(self.target.script("--verbose", *self._as_owner))
-        converted = f"{{ {script}\n}} >&5"  # in braces: where a text ends in a newline, it would go elsewhere
+        restored = f"{self._restored(self.script, '>&5')}{here(self._begin + self.left.removed())}"
         return held(
             self.engine,
-            f"{self._positions()}{{ exec 5>&1\n{here(before)}{self._dumped(converted)}"
+            f"{self._positions()}{self.schema()}{{ exec 5>&1\n{here(before)}{restored}"
             f"{self._compared()}{_stage('neutralize')}{here(after)}{here('COMMIT;')}{here(_COMMITTED)}"
             f"}} | {{ {self.there(self.target.psql())}\n}} >&4\n{sentinel(self.run, 'load', '$?')}",
         )
@@ -77,6 +99,10 @@ class Stream:
     def restore(self, *options: str) -> Command:
         """A pg_restore into the target, as its owner."""
         return self.target.restore("--verbose", *self._as_owner, *options)
+
+    def script(self, *options: str) -> Command:
+        """A pg_restore that writes SQL, for the target and as its owner."""
+        return self.target.script("--verbose", *self._as_owner, *options)
 
     def here(self, command: Command) -> str:
         """A command next to prod's database, from within the pipeline."""
@@ -95,7 +121,8 @@ class Stream:
 
         It lifts a session's limits but for this one, which is for all its locks together.
         """
-        command = self.prod.dump("--snapshot=@", "--lock-wait-timeout=@locks", *options).text()
+        waiting = ("--snapshot=@", "--lock-wait-timeout=@locks")
+        command = self.prod.dump(*waiting, *self.left.options, *options).text()
         command = command.replace("--snapshot=@", '--snapshot="$snapshot"').replace("=@locks", '="$locks"')
         text = f"read -r snapshot locks\n{command}"
         inner = self.engine.inner_command(self.engine.settings.prod, text)
@@ -110,9 +137,47 @@ class Stream:
         """Sequences obey no snapshot: their positions are taken before the dump, and again after it."""
         return f"before=$(\n{self.here(self.prod.psql(verify.ask_positions()))}) || exit 1\n"
 
-    def _dumped(self, consumer: str) -> str:
-        """pg_dump into `consumer`, both exit statuses reported; goes on only when both are 0."""
-        return self.joined(("dump", self.dump()), ("restore", consumer)) + STOP
+    def schema(self, meanwhile: str = "") -> str:
+        """Shell text: prod's schema without its rows, as the variable `schema`: it is wanted twice.
+
+        Args:
+            meanwhile: shell text that runs at the same time; goes on only when it ended well, too.
+        """
+        begin, end = (f"(\n{meanwhile}) &\nother=$!\n", "wait $other || exit 1\n") if meanwhile else ("", "")
+        return (
+            f"{begin}schema=$(\nexec 5>&1\n"
+            f"code=$( {{ {{ {self.dump(*SCHEMA)}\necho $? >&3; }} | base64 >&5; }} 3>&1 )\n"
+            f'{sentinel(self.run, "dump", "$code")}echo "code $code"\n)\n{end}'
+            'case "$schema" in *"code 0") schema=${schema%code 0} ;; *) exit 1 ;; esac\n'
+        )
+
+    def given(self, what: str, command: Command, where: str = ">&4") -> str:
+        """Shell text: restore what travels of the schema, and tell its end; goes on only when it ended well.
+
+        Args:
+            what: the name by which the end is told.
+            command: a pg_restore.
+            where: what the shell does with what it writes.
+        """
+        consumer = self._inner(self.left.travelling(self.target, self.run, command))
+        # in braces: where a text ends in a newline, what it writes would go elsewhere
+        return f"printf '%s\\n' \"$schema\" | base64 -d | {{ {consumer}\n}} {where}\n{self.ended(what)}"
+
+    def _restored(self, program: Callable[..., Command], where: str = ">&4") -> str:
+        """Shell text: the schema, the rows, and what is built on them; goes on only when all ended well."""
+        rows = f"{{ {self.there(program('--section=data'))}\n}} {where}"
+        moved = self.joined(("read", self.dump("--section=data")), ("write", rows)) + STOP
+        begun = self.given("restore", program("--section=pre-data"), where)
+        return f"{begun}{moved}{self.given('build', program('--section=post-data'), where)}"
+
+    def _inner(self, text: str) -> str:
+        """A shell text next to the sandbox's database, from within the pipeline."""
+        return self.engine.inner_command(self.engine.settings.sandbox, text)
+
+    @property
+    def _begin(self) -> str:
+        """What a session that writes begins with."""
+        return as_role(self.role) + self.check.session
 
     def joined(self, source: tuple[str, str], sink: tuple[str, str]) -> str:
         """Two texts, each with a name, as a pipe; tells how both ended, and sets `failed` if one did not."""

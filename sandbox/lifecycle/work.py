@@ -19,6 +19,7 @@ from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.plan import Folders, Plan
 from sandbox.lifecycle.progress import Progress, Watcher
 from sandbox.lifecycle.remembered import Remembered
+from sandbox.lifecycle.strangers import Stranger
 from sandbox.postgres import Access, failure, together
 from sandbox.shell import Runner, change, is_dry, observe, require
 
@@ -36,6 +37,7 @@ class Outcome:
     documents: dict[str, Any] | None = None
     neutralized: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    strangers: tuple[Stranger, ...] = ()  # prod's, which did not travel
     base: str | None = None  # the checkpoint that it started from; None: all of prod was carried
     why_full: str = ""
     carried: dict[str, int] | None = None  # tables and rows that travelled
@@ -228,6 +230,7 @@ class Work:
         remembered = copied.told.get("remembered")
         return Outcome(
             remembered=Remembered.told(self.engine.run, remembered) if remembered else None,
+            strangers=self.plan.prod.left.strangers,
             tables=copied.tables,
             rows=copied.rows,
             bytes=told.get("bytes", 0),
