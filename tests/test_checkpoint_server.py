@@ -55,9 +55,11 @@ def restart(server: Server, number: signal.Signals) -> None:
 def crash(world: Shelved) -> None:
     """Kill one session's process: the server ends all others and recovers."""
     world.rows("postgres", "CHECKPOINT")  # a lab loses what it did not write yet
-    with world.session("postgres") as victim:
+    with world.session("postgres") as victim, world.session("postgres") as witness:
         os.kill(victim.info.backend_pid, signal.SIGKILL)
-        time.sleep(0.3)
+        while not witness.closed:
+            with suppress(psycopg.OperationalError):  # the server ends it, too
+                witness.execute("SELECT pg_sleep(0.01)")
     answers(world)
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sandbox.engines import engine_for
@@ -166,7 +167,10 @@ def test_what_a_dead_run_left_running_is_found_by_its_id(world: World) -> None:
     words = (["sleep", "60"], ["sh", "-c", f"{RUN_VARIABLE}=dead-run sleep 60; true"], ["sleep", "60"])
     envs = (env, dict(os.environ), {**env, RUN_VARIABLE: "dead-ru"})
     crowd = [subprocess.Popen(word, env=one) for word, one in zip(words, envs, strict=True)]
-    time.sleep(0.1)
+    shell = psutil.Process(crowd[1].pid)
+    until = time.monotonic() + 30
+    while [child.name() for child in shell.children()] != ["sleep"] and time.monotonic() < until:
+        time.sleep(0.01)
     assert engine.end_processes("dead-run") == 3  # the shell's child too
     assert [process.wait(5) for process in crowd[:2]] == [-signal.SIGKILL, -signal.SIGKILL]
     assert crowd[2].poll() is None
@@ -238,7 +242,10 @@ def test_ctrl_c_and_sigterm_put_everything_back(larger: World, strategy: str, nu
     for line in process.stdout:
         if "copy" in line:
             break
-    time.sleep(0.15)
+    copying = "SELECT 1 FROM pg_stat_progress_copy WHERE starts_with(datname, %s)"
+    with world.session("postgres") as session:
+        while process.poll() is None and not session.execute(copying, [world.name]).fetchall():
+            time.sleep(0.005)
     process.send_signal(number)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 1, said

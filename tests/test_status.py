@@ -101,7 +101,7 @@ def test_a_host_that_drops_packets_is_given_up_in_time(folder: Path) -> None:
         done = run(folder, "status", "--json", INVOKE_SANDBOX_URL=f"http://127.0.0.1:{port}")
     assert done.returncode == 5
     assert "no connection within 1 s" in document(done)["health"]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15  # a kernel would try for two minutes
 
 
 def test_prods_url_gets_no_key(folder: Path, double: Double) -> None:
