@@ -106,9 +106,16 @@ def root(lab_root: Path) -> Iterator[Path]:
     renew_sandbox(folder)
 
 
+@pytest.fixture(scope="module")
+def before(root: Path) -> World:
+    """What each dry run must leave as it is."""
+    return seen(root)
+
+
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_a_dry_run_of_a_task_changes_nothing_and_says_what_it_would(root: Path, name: str) -> None:
-    before = seen(root)
+def test_a_dry_run_of_a_task_changes_nothing_and_says_what_it_would(
+    root: Path, before: World, name: str
+) -> None:
     assert SAYS.get(name, "would ") in dry(root, name)
     assert seen(root) == before
 

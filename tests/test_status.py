@@ -71,9 +71,16 @@ def test_each_way_of_not_being_armed_is_told_apart(
     done = run(folder, "status", "--json")
     assert (done.returncode, document(done)["reason"]) == expected
     assert document(done)["next_step"]
+    assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("path", "code"), [("users/info", 4), ("status", 5)])
+def test_people_are_told_too_and_never_the_key(folder: Path, double: Double, path: str, code: int) -> None:
+    double.replies[path] = Reply(500, KEY, HTML) if code == 5 else Reply(401, KEY)
     people = run(folder, "status")
-    assert people.returncode == expected[0]
-    assert KEY not in done.stdout + done.stderr + people.stdout + people.stderr
+    assert people.returncode == code
+    assert "next" in people.stdout + people.stderr
+    assert KEY not in people.stdout + people.stderr
 
 
 def test_the_key_never_follows_a_redirect(folder: Path, double: Double) -> None:
