@@ -146,6 +146,12 @@ def sources(config: Any, name: str, base: Tree) -> Callable[[tuple[str, ...]], s
     return source
 
 
+def read_from(config: Any) -> tuple[Path, ...]:
+    """The files that Invoke's configuration was read from."""
+    found = (getattr(config, f"_{where}_path", None) for where in ("runtime", "project", "user", "system"))
+    return tuple(Path(path).absolute() for path in found if path and Path(path).is_file())
+
+
 def environment(schema: Tree, prefix: str) -> Tree:
     """What the variables say; a key that none of them names is absent."""
     tree: Tree = {}

@@ -135,6 +135,11 @@ class Lines:
         self._told = time.monotonic()
         print(text, file=sys.stderr, flush=True)  # noqa: T201
 
+    def ask(self, question: str) -> str | None:
+        """Nobody sees a question on a stream that is no terminal."""
+        del question
+        return None
+
 
 class Bar:
     """Progress as a bar."""
@@ -156,6 +161,17 @@ class Bar:
     def note(self, text: str) -> None:
         """Tell a line, above the bar."""
         self._bar.console.print(text, markup=False)
+
+    def ask(self, question: str) -> str | None:
+        """Ask, with the bar out of the way."""
+        if not sys.stdin.isatty():
+            return None
+        self._bar.stop()
+        try:
+            self._bar.console.print(question, markup=False, end=" ", soft_wrap=True)
+            return sys.stdin.readline().strip()
+        finally:
+            self._bar.start()
 
 
 def _far(now: Advance) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from shlex import quote
 
-from sandbox import removal
+from sandbox import documents, removal
 from sandbox.documents import HIDDEN, Look
+from sandbox.guard import MARK, Guard
 
 _TICK = "sleep 0.02\n"  # longer than the step of the clock that dates files
 _OWN = f"-path './{HIDDEN}*' -prune -o"  # what this program keeps inside a documents folder
@@ -40,29 +41,32 @@ def shelf(live: str, *, beside: bool) -> str:
     return f"{live}__cp" if beside else f"{live}/{HIDDEN}cp"
 
 
-def keep(live: Look, folder: str, name: str) -> str:
+def keep(live: Look, folder: str, name: str, guard: Guard) -> str:
     """Shell text that copies the live documents into a checkpoint's folder.
 
     Args:
         live: the live folder.
         folder: a folder of the shelf; a former try in it is removed.
         name: of the mark; what is newer than it may differ from the copy.
+        guard: the sandbox's.
     """
     parent, here, files = map(quote, (folder.rpartition("/")[0], folder, f"{folder}/files"))
+    gone = removal.removed(folder, guard, kind="kept")
     return f"""umask 077
-{removal.removed(folder)}mkdir -p -- {parent} && mkdir -- {here} {files} || exit 1
+{gone}mkdir -p -- {parent} && mkdir -- {here} {files} || exit 1
 touch -- {quote(mark(folder, name))} || exit 1
 {_TICK}cd -P -- {quote(live.path)} || exit 1
 find . -mindepth 1 -maxdepth 1 ! -name '{HIDDEN}*' -exec cp -a --reflink=auto -t {files} -- {{}} + || exit 1
 """
 
 
-def restore(folder: str, live: Look) -> str:
+def restore(folder: str, live: Look, guard: Guard) -> str:
     """Shell text that copies a checkpoint's documents to beside or inside the live ones."""
-    target = quote(live.layout().next)
-    return f"""{removal.removed(live.layout().next)}mkdir -m 700 -- {target} || exit 1
-cp -a --reflink=auto -- {quote(f"{folder}/files/.")} {target}/ || exit 1
-chown {live.owner} {target} 2>/dev/null
+    following = live.layout().next
+    target, mark = quote(following), quote(f"{following}/{MARK}")
+    source = quote(f"{folder}/files/.")
+    return f"""{documents.begun(live, guard)}cp -a --reflink=auto -- {source} {target}/ || exit 1
+chown {live.owner} {target} {mark} 2>/dev/null
 chmod {live.mode} {target}
 """
 
@@ -151,10 +155,11 @@ def read_digests(output: str) -> dict[str, str]:
     return {line[66:]: line[:64] for line in lines if line}
 
 
-def remove(folder: str) -> str:
+def remove(folder: str, guard: Guard) -> str:
     """Shell text that removes a checkpoint's documents, and the shelf with the last of them."""
     parent = quote(folder.rpartition("/")[0])
-    return f"{removal.removed(folder)}rmdir -- {parent} 2>/dev/null || :\n"
+    gone = removal.removed(folder, guard, kind="kept")
+    return f"{gone}rmdir -- {parent} 2>/dev/null || :\n"
 
 
 def kept(parent: str) -> str:

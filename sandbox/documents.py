@@ -4,7 +4,8 @@ Beside: the copy is made in a folder next to the live one and renamed into its p
 live folder is a mount point, or its parent is not ours to write, the copy is made in a hidden folder of it
 and its entries are moved; a marker tells how far a move was, so that it can always be finished.
 
-They ask for GNU find, sort and mv, which every Linux image of Dolibarr has.
+They ask for GNU find, sort and mv, which every Linux image of Dolibarr has. Each text that renames or removes
+begins with the guard (`sandbox.guard`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pathlib import Path
 from shlex import quote
 
 from sandbox import removal
+from sandbox.guard import MARK, Guard
 
 HIDDEN = ".dolibarr-sandbox-"
+_OURS = f"! -path ./{MARK}"  # the mark is no part of what is copied and compared
 _NICE = 10  # how far a copy steps back; 19 would starve beside a database that takes all
 
 
@@ -31,6 +34,7 @@ class Look:
     user: str  # our own id
     groups: tuple[str, ...]  # ours
     beside: bool  # a folder can be made next to it, and renamed into its place
+    mark: str = ""  # what a run of ours left in it; see `guard.Mark`
 
     @property
     def root(self) -> bool:
@@ -95,8 +99,12 @@ class Manifest:
 def look(folder: Path) -> str:
     """Shell text that tells what a folder is; `parsed` reads it when it ended with 0."""
     return f"""cd -P -- {quote(str(folder))} 2>/dev/null || {{ echo missing; exit 0; }}
-here=$(pwd -P)
+here=$(pwd -P && echo .)
+here=${{here%??}}
+case $here in *'
+'*) echo "a folder's name must have no line break" >&2; exit 1 ;; esac
 printf 'path %s\\n' "$here"
+[ ! -f {MARK} ] || printf 'mark %s\\n' "$(head -c 4096 {MARK} | tr -d '\\n')"
 stat -c 'owner %u:%g
 mode %a' . || exit 1
 user=$(id -u) && echo "user $user" || exit 1
@@ -135,6 +143,7 @@ def parsed(output: str) -> Look | None:
         user=told["user"],
         groups=tuple(told["groups"].split()),
         beside=told["place"] == "beside",
+        mark=told.get("mark", ""),
     )
 
 
@@ -147,9 +156,9 @@ def existing(*paths: str) -> str:
 def manifest(folder: str) -> str:
     """Shell text that prints the digest of a folder's listing, its files and their bytes."""
     return f"""cd -P -- {quote(folder)} || exit 1
-find . -mindepth 1 \\( -type f -printf 'f %s %T@ %P\\0' -o -type d -printf 'd %P\\0' -o \\
+find . -mindepth 1 {_OURS} \\( -type f -printf 'f %s %T@ %P\\0' -o -type d -printf 'd %P\\0' -o \\
   -type l -printf 'l %l %P\\0' -o -printf '%y %P\\0' \\) | LC_ALL=C sort -z | sha256sum
-find . -type f -printf '%s\\n' | awk '{{ n++; s += $1 }} END {{ printf "%d %.0f\\n", n, s }}'
+find . -type f {_OURS} -printf '%s\\n' | awk '{{ n++; s += $1 }} END {{ printf "%d %.0f\\n", n, s }}'
 """
 
 
@@ -159,7 +168,27 @@ def read_manifest(output: str) -> Manifest | None:
     return Manifest(found[1], int(found[2]), int(found[3])) if found else None
 
 
-def copy(source: str, live: Look, *, again: bool) -> str:
+def measure(folder: str) -> str:
+    """Shell text that prints how many files a folder has, their bytes, and when the newest was written."""
+    return f"""find {quote(folder)} -type f -printf '%s %T@\\n' 2>/dev/null | awk '
+  {{ n++; s += $1; if ($2 > t) t = $2 }} END {{ printf "%d %.0f %d\\n", n, s, t }}'
+"""
+
+
+def measured(output: str) -> tuple[int, int, int] | None:
+    """What `measure` told: files, bytes, seconds since 1970."""
+    found = re.fullmatch(r"(\d+) (\d+) (\d+)\s*", output)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def begun(live: Look, guard: Guard) -> str:
+    """Shell text that makes an empty folder for the next documents; it carries the mark from the start."""
+    following = live.layout().next
+    made = f"mkdir -m 700 -- {quote(following)} || exit 1\n"
+    return removal.removed(following, guard) + made + guard.marked(following)
+
+
+def copy(source: str, live: Look, guard: Guard, *, again: bool) -> str:
     """Shell text that copies a folder to beside or inside the live one; links stay links, times are kept.
 
     It steps back for whatever else wants the processor: the database takes longer, and others are at work.
@@ -167,6 +196,7 @@ def copy(source: str, live: Look, *, again: bool) -> str:
     Args:
         source: the folder to copy; only read.
         live: the folder that the copy will replace; it gives owner and mode.
+        guard: the sandbox's.
         again: bring an earlier copy up to date, since something moved meanwhile.
     """
     layout = live.layout()
@@ -178,14 +208,14 @@ def copy(source: str, live: Look, *, again: bool) -> str:
         else removal.given(live.layout().next, live.group, live.mode)
     )
     if again:
-        begin = removal.opened(layout.next)
+        begin = guard.before(layout.next) + removal.opened(layout.next)
         gone = '[ -e "$0/$path" ] || [ -L "$0/$path" ] || rm -rf -- "$path"'
         tidy = (
-            f"(cd -- {target} && find . -mindepth 1 -depth -exec sh -c 'for path; do {gone}; done'"
+            f"(cd -- {target} && find . -mindepth 1 -depth {_OURS} -exec sh -c 'for path; do {gone}; done'"
             f" {quote(source)} {{}} +) || failed=1\n"
         )
     else:
-        begin, tidy = f"{removal.removed(layout.next)}mkdir -m 700 -- {target} || exit 1\n", ""
+        begin, tidy = begun(live, guard), ""
     flags = "-RpPu" if again else "-RpP"
     return (
         f"failed=0\n{begin}nice -n {_NICE} cp {flags} -- {quote(f'{source}/.')} {target}/ || failed=1\n"
@@ -193,11 +223,24 @@ def copy(source: str, live: Look, *, again: bool) -> str:
     )
 
 
-def finish(layout: Layout) -> str:
+def adopt(live: Look, guard: Guard, identity: str) -> str:
+    """Shell text that marks the live folder, as long as it is the one that a person adopted.
+
+    Args:
+        live: the live folder.
+        guard: the sandbox's.
+        identity: device:inode of the folder that was adopted.
+    """
+    mark = guard.marked(live.path, owner=live.owner if live.root else "")
+    return guard.before(live.path, adopted=identity) + mark
+
+
+def finish(layout: Layout, guard: Guard) -> str:
     """Shell text that puts the copy in the live folder's place, from wherever an earlier try stopped."""
     live, following, old, incoming = map(quote, (layout.live, layout.next, layout.old, layout.incoming))
+    before = guard.before(layout.live, layout.next)
     if not layout.incoming:
-        return f"""if [ -e {following} ]; then
+        return f"""{before}if [ -e {following} ]; then
   if [ -e {live} ]; then [ ! -e {old} ] && mv -- {live} {old} || exit 1; fi
   mv -- {following} {live} || exit 1
 fi
@@ -207,7 +250,10 @@ fi
     closed = f'{entries} -type d -user "$(id -u)" ! -perm -200'
     carefully = """for at; do mode=$(stat -c %a -- "$at") && chmod u+w -- "$at" && mv -t "$0" -- "$at" &&
     chmod "$mode" -- "$0/${at##*/}" || exit 1; done"""
-    return f"""if [ -e {following} ]; then
+    # whoever finds a folder half moved is told by its mark whose it is
+    return f"""{before}if [ -e {following} ]; then
+  mkdir -p -- {old} || exit 1
+  for at in {live} {old}; do [ -e "$at/{MARK}" ] || cp -p -- {following}/{MARK} "$at/" || exit 1; done
   mkdir -p -- {old} || exit 1
   find {live} {closed} ! -name '{HIDDEN}*' -exec chmod u+w {{}} + || exit 1
   find {live} {entries} ! -name '{HIDDEN}*' -exec mv -t {old} -- {{}} + || exit 1
@@ -215,27 +261,31 @@ fi
 fi
 if [ -e {incoming} ]; then
   find {incoming} {closed} -exec sh -c {quote(carefully)} {live} {{}} + || exit 1
-  find {incoming} {entries} -exec mv -t {live} -- {{}} + || exit 1
+  find {incoming} {entries} -exec mv -f -t {live} -- {{}} + || exit 1
   rmdir -- {incoming} || exit 1
 fi
 """
 
 
-def undo(layout: Layout) -> str:
-    """Shell text that drops the copy; a live folder that was already set aside comes back."""
+def undo(layout: Layout, guard: Guard, run: str) -> str:
+    """Shell text that drops the copy of a run; a live folder that was already set aside comes back.
+
+    The mark that the run gave the live folder by adopting it goes, too.
+    """
     live, old = map(quote, (layout.live, layout.old))
     back = "" if layout.incoming else f"[ -e {live} ] || [ ! -e {old} ] || mv -- {old} {live} || exit 1\n"
-    return f"{back}{removal.removed(layout.next)}"
+    return f"{back}{removal.removed(layout.next, guard)}{guard.unmarked(layout.live, run)}"
 
 
-def discard(layout: Layout, run: str) -> str:
+def discard(layout: Layout, guard: Guard, run: str) -> str:
     """Shell text that removes the old folder after a swap; what cannot be removed is set aside, and told.
 
     Args:
         layout: the folders.
+        guard: the sandbox's.
         run: whose work it is; what earlier runs set aside is tried again.
     """
-    return removal.again(layout.left) + removal.removed(layout.old, f"{layout.left}{run}")
+    return removal.again(layout.left, guard) + removal.removed(layout.old, guard, f"{layout.left}{run}")
 
 
 def has(folder: str, path: str) -> str:

@@ -13,6 +13,7 @@ YES = "Consent to losing what the sandbox holds now."
 DB_ONLY = "Leave the documents folder as it is."
 FULL = "Carry all of prod, even where a checkpoint would do."
 DETACH = "Start it in the cluster, as a job of its own, and return; `status` follows it."
+ADOPT = "Say that this database and folder are the sandbox's, once; shows both sides. NAME: its database's."
 HEADLESS = "Show no browser window; needs the credentials file."
 # Invoke cannot take an optional positional: one with a default is never filled, one without is demanded,
 # and either would swallow the next task's name or a core flag such as --dry (Invoke issue 1084)

@@ -13,6 +13,7 @@ from functools import cache
 from importlib import resources
 from shlex import quote
 
+from sandbox.guard import Guard
 from sandbox.settings import Side
 
 _LEFT = re.compile(r"^dolibarr-sandbox left: (.+)$", re.MULTILINE)
@@ -53,9 +54,19 @@ def tried(folder: str, *, beside: bool) -> str:
     return f"{functions()}removal_tried {'beside' if beside else 'inside'} {quote(folder)}\n"
 
 
-def removed(folder: str, aside: str = "") -> str:
-    """Shell text that removes a folder; fails only when it can be neither removed nor moved to `aside`."""
-    return f"{functions()}removal {quote(folder)} {quote(aside) if aside else ''} || exit 1\n"
+def removed(folder: str, guard: Guard, aside: str = "", *, kind: str = "documents") -> str:
+    """Shell text that removes a folder, if the guard lets it.
+
+    It fails when the guard does not, or when the folder can be neither removed nor moved to `aside`.
+
+    Args:
+        folder: the folder, which is ours.
+        guard: the sandbox's.
+        aside: where it goes if it cannot be removed.
+        kind: see `Guard.before`.
+    """
+    before = guard.before(folder, kind=kind)
+    return f"{before}{functions()}removal {quote(folder)} {quote(aside) if aside else ''} || exit 1\n"
 
 
 def opened(folder: str) -> str:
@@ -79,9 +90,9 @@ def given(folder: str, group: str, mode: str) -> str:
     return f"chgrp -hR {group} {path} || failed=1\n{rights}{inherited}"
 
 
-def again(prefix: str) -> str:
+def again(prefix: str, guard: Guard) -> str:
     """Shell text that tries once more to remove what earlier runs set aside; never fails."""
-    return f"{functions()}removal_again {quote(prefix)}\n"
+    return f"{functions()}{guard.functions()}removal_again {quote(prefix)} {guard.words()}\n"
 
 
 def left(stderr: str, side: Side) -> tuple[str, ...]:

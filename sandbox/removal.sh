@@ -57,9 +57,12 @@ removal() {
   printf 'dolibarr-sandbox left: %s\n' "$(printf %s "$1" | tr '\n' '?')" >&2
 }
 
-# removal_again PREFIX: tries once more to remove what earlier runs could not
+# removal_again PREFIX WORDS...: tries once more to remove what earlier runs could not; the words are guard's
+# behind the folder
 removal_again() {
-  for left in "$1"[0-9]*T[0-9]*-*; do
-    [ ! -d "$left" ] || [ -L "$left" ] || removal "$left"
+  prefix=$1
+  shift
+  for left in "$prefix"[0-9]*T[0-9]*-*; do
+    [ ! -d "$left" ] || [ -L "$left" ] || ! guard documents "$left" "$@" || removal "$left"
   done
 }

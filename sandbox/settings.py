@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sandbox.config import Reader, environment, kind, level, merged, plain, refuse_unknown_variables, sources
+from sandbox.config import (
+    Reader,
+    environment,
+    kind,
+    level,
+    merged,
+    plain,
+    read_from,
+    refuse_unknown_variables,
+    sources,
+)
 from sandbox.errors import UsageError
 from sandbox.pods import Cluster, Pods
 from sandbox.pods import read as read_pods
@@ -35,6 +45,7 @@ class Side:
     database: Database | None
     documents: Path | None
     pods: Pods = field(default_factory=Pods)  # of engine kubernetes: where both are reached
+    written: str = ""  # the documents folder as the settings have it
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,7 @@ class Settings:
     timeouts: Timeouts
     postgres: Postgres
     cluster: Cluster | None = None  # of engine kubernetes
+    sources: tuple[Path, ...] = ()  # the files that they were read from
 
     @property
     def url(self) -> str:
@@ -197,7 +209,12 @@ def load(
         root=root,
         engine=reader.get("engine"),
         sandbox=Side(
-            "sandbox", reader.get("url"), _database(reader, "database"), reader.path(root, "documents"), mine
+            "sandbox",
+            reader.get("url"),
+            _database(reader, "database"),
+            reader.path(root, "documents"),
+            mine,
+            reader.get("documents", ""),
         ),
         prod=Side(
             "prod",
@@ -205,6 +222,7 @@ def load(
             _database(reader, "prod.database"),
             reader.path(root, "prod.documents"),
             prods,
+            reader.get("prod.documents", ""),
         ),
         agent=Agent(
             reader.get("agent.login", "ai_agent_sandbox"), reader.get("agent.rights", DEFAULT_RIGHTS)
@@ -228,6 +246,7 @@ def load(
         timeouts=Timeouts(reader.get("timeouts.connect", 5.0), reader.get("timeouts.read", 10.0)),
         postgres=Postgres(reader.path(root, "postgres.programs"), passwords),
         cluster=cluster,
+        sources=read_from(config),
     )
 
 

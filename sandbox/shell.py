@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TextIO
 
 from sandbox.errors import Failed, Unreachable, UsageError
+from sandbox.guard import Judgement
 
 # a command that is to run elsewhere says by this line, on standard error, that it did not, or not to its end
 NOT_REACHED = "dolibarr-sandbox did not reach"
@@ -115,8 +116,10 @@ def _reached(result: Result) -> Result:
 
 
 def require(result: Result, doing: str) -> None:
-    """Raise `Failed` when a command on the documents or the application failed."""
+    """Raise `Failed` when a command on the documents or the application failed; `Refused`: its guard did."""
     if result.exited != 0:
+        if judged := Judgement.read(result.stderr):
+            raise judged.refused()
         said = [line for line in result.stderr.splitlines() if line.strip()]
         raise Failed(f"{doing} failed ({result.exited}): {said[0] if said else 'no message'}")
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from shlex import quote
 
-from sandbox import removal
+from sandbox import documents
 from sandbox.documents import HIDDEN, Look
+from sandbox.guard import MARK, Guard
 from sandbox.shell import temporary
 
 # no path of find's has two slashes in a row: what follows them is not of the path
-_LIST = r"""find . -mindepth 1 \( -type d -printf '%P//d %T@ %m\0' -o -type f -printf '%P//f %s %T@ %m\0' \
+_LIST = rf"""find . -mindepth 1 ! -path ./{MARK} \( \
+  -type d -printf '%P//d %T@ %m\0' -o -type f -printf '%P//f %s %T@ %m\0' \
   -o -type l -printf '%P//l %l\0' \)"""
 _END = "//end"  # a listing that lacks it was cut off, and would delete all that it does not name
 _SORT = "LC_ALL=C sort -z"
@@ -28,26 +30,26 @@ def listed(source: str) -> str:
     return f"cd -P -- {quote(source)} && {_LIST} && printf '{_END}\\0'\n"
 
 
-def begun(live: Look) -> str:
+def begun(live: Look, guard: Guard) -> str:
     """Shell text that makes a copy of the live folder, anew."""
     target = quote(live.layout().next)
     own = f"! -name '{HIDDEN}*'"
-    return f"""{removal.removed(live.layout().next)}mkdir -m 700 -- {target} || exit 1
-(cd -P -- {quote(live.path)} && find . -mindepth 1 -maxdepth 1 {own} \\
+    begin = documents.begun(live, guard)
+    return f"""{begin}(cd -P -- {quote(live.path)} && find . -mindepth 1 -maxdepth 1 {own} \\
   -exec cp -a --reflink=auto -t {target} -- {{}} +)
 :  # what could not be copied travels
 """
 
 
-def staged(live: Look, run: str) -> str:
+def staged(live: Look, guard: Guard) -> str:
     """Shell text that removes from the copy what is not listed, and prints what it lacks.
 
     Args:
         live: the live folder.
-        run: whose lists these are, should it be killed.
+        guard: the sandbox's; its run's lists these are, should it be killed.
     """
     target = quote(live.layout().next)
-    return f"""lists={temporary(run, folder=True)} || exit 1
+    return f"""{guard.before(live.layout().next)}lists={temporary(guard.run, folder=True)} || exit 1
 trap 'rm -rf "$lists"' EXIT
 {_SORT} >"$lists/all" || exit 1
 grep -qzxF '{_END}' "$lists/all" || {{ echo "prod's listing was cut off" >&2; exit 1; }}

@@ -16,7 +16,7 @@ from sandbox import checkpoint_views, views
 from sandbox.checkpoint_tasks import checkpoints, diff, forget, rewind, save
 from sandbox.errors import UsageError
 from sandbox.executor import inherits
-from sandbox.flags import BASELINE, DB_ONLY, DETACH, FULL, HEADLESS, JSON, YES, sandbox_task
+from sandbox.flags import ADOPT, BASELINE, DB_ONLY, DETACH, FULL, HEADLESS, JSON, YES, sandbox_task
 from sandbox.session import Session, bind, checked_name, exit_with
 from sandbox.settings import project_root
 
@@ -31,12 +31,16 @@ def status(s: Session, json: bool = False) -> None:  # noqa: ARG001  # the sessi
     exit_with(seen.exit_code)
 
 
-@sandbox_task(help={"yes": YES, "db_only": DB_ONLY, "full": FULL, "detach": DETACH, "json": JSON})
+@sandbox_task(
+    optional=["adopt"],
+    help={"yes": YES, "db_only": DB_ONLY, "full": FULL, "adopt": ADOPT, "detach": DETACH, "json": JSON},
+)
 def refresh(  # noqa: PLR0913, PLR0917  # one argument a flag
     s: Session,
     yes: bool = False,
     db_only: bool = False,
     full: bool = False,
+    adopt: str = "",
     detach: bool = False,
     json: bool = False,  # noqa: ARG001
 ) -> None:
@@ -44,12 +48,12 @@ def refresh(  # noqa: PLR0913, PLR0917  # one argument a flag
     from sandbox.lifecycle.detach import detach as start
     from sandbox.lifecycle.refresh import refresh as run
 
+    flags: dict[str, Any] = {"yes": yes, "db_only": db_only, "full": full, "adopt": adopt}
     if detach:
-        begun = start(s.settings, s.context, yes=yes, db_only=db_only, full=full, hint=s.consent_hint)
+        begun = start(s.settings, s.context, **flags, hint=s.consent_hint)
         s.console.show(begun, views.detached(begun), s.title("started in the cluster"))
         return
     with s.console.progress() as progress:
-        flags = {"yes": yes, "db_only": db_only, "full": full}
         report = run(s.settings, s.context, **flags, progress=progress, hint=s.consent_hint)
     s.console.show(report, views.refresh(report), s.title("refreshed"))
 
@@ -74,18 +78,21 @@ def relink_env(s: Session, json: bool = False) -> None:  # noqa: ARG001
 
 
 @sandbox_task(
-    pre=[inherits(refresh, "yes", "db_only"), inherits(provision, "headless"), inherits(relink_env)],
+    pre=[inherits(refresh, "yes", "db_only", "adopt"), inherits(provision, "headless"), inherits(relink_env)],
+    optional=["adopt"],
     help={
         "yes": YES,
         "db_only": DB_ONLY,
+        "adopt": ADOPT,
         "headless": HEADLESS,
         "save": "End by saving the checkpoint baseline, to rewind to.",
     },
 )
-def reset(
+def reset(  # noqa: PLR0913, PLR0917
     s: Session,
     yes: bool = False,  # noqa: ARG001
     db_only: bool = False,  # noqa: ARG001
+    adopt: str = "",  # noqa: ARG001
     headless: bool = False,  # noqa: ARG001
     save: bool = True,
 ) -> None:

@@ -55,7 +55,9 @@ class ClientWorld(Shelved):
         """A script with this world's roles in it."""
         return script.format(**{name: self.role(name) for name in ROLES})
 
-    def make(self, prods: str = SCHEMA + PRODS, old: str = SCHEMA + OLD) -> ClientWorld:
+    def make(
+        self, prods: str = SCHEMA + PRODS, old: str = SCHEMA + OLD, *, marked: bool = True
+    ) -> ClientWorld:
         lab_passwords = Path(super().base["postgres"]["passwords"]).read_text()
         lines = [f"127.0.0.1:*:*:{self.role(name)}:{name}\n" for name in ROLES]
         (self.folder / "pgpass").touch(mode=0o600)
@@ -82,6 +84,8 @@ class ClientWorld(Shelved):
         for side in ("prod", "sandbox"):
             (self.folder / f"{side} documents").mkdir()
             (self.folder / f"{side} documents" / "a.pdf").write_text(side)
+        if marked:
+            self.mark()
         return self
 
     def grant(self, database: str, rights: str, *names: str) -> None:

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.errors import Busy, Failed, Refused, UsageError
+from sandbox.guard import MARK, Mark
 from sandbox.lab.access import SANDBOX
 from sandbox.lifecycle import checkpoints, journal, shelf
 from sandbox.lifecycle.recover import recover
@@ -50,7 +51,9 @@ def test_a_checkpoint_is_an_exact_and_independent_copy(shared: Shelved) -> None:
     (kept,) = (shared.folder / "sandbox documents__cp").glob("*/files")
     copied = {path.relative_to(kept): path for path in kept.rglob("*") if path.is_file()}
     live = {
-        path.relative_to(shared.documents): path for path in shared.documents.rglob("*") if path.is_file()
+        path.relative_to(shared.documents): path
+        for path in shared.documents.rglob("*")
+        if path.is_file() and path.name != MARK
     }
     assert copied.keys() == live.keys()
     for path, copy in copied.items():
@@ -78,7 +81,7 @@ def test_what_is_known_of_a_checkpoint_is_seen_from_another_machine(world: Shelv
     world.overlay = {"files": {"state": str(tmp_path / "elsewhere")}}
     listed = checkpoints.listed(world.settings(), context())
     assert [(one.name, one.refresh, one.of_this_refresh) for one in listed.checkpoints] == [
-        ("baseline", None, False),
+        ("baseline", "r0", False),
         ("after-refresh", report.run, True),
     ]
     last = listed.checkpoints[-1]
@@ -384,6 +387,7 @@ def test_documents_inside_a_folder_that_cannot_be_renamed_are_kept_too(world: Sh
         pytest.skip("documents in a mount point: nox -s tests, as root where mount is allowed")
     try:
         (mounted / "one.pdf").write_text("one")
+        (mounted / MARK).write_text(Mark(world.sandbox, "r0").text())
         world.overlay = {"documents": str(mounted)}
         world.save("mounted")
         (mounted / "one.pdf").write_text("two")
@@ -395,7 +399,7 @@ def test_documents_inside_a_folder_that_cannot_be_renamed_are_kept_too(world: Sh
         assert not world.diff("mounted").different
         assert {p.name: p.read_text() for p in mounted.glob("[!.]*")} == {"one.pdf": "one"}
         world.forget("mounted")
-        assert [p.name for p in mounted.iterdir()] == ["one.pdf"]
+        assert {p.name for p in mounted.iterdir()} == {"one.pdf", MARK}
     finally:
         world.overlay = {}
         subprocess.run(["umount", "-l", str(mounted)], check=True)

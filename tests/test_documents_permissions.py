@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sandbox.errors import UsageError
+from sandbox.guard import MARK
 from sandbox.lifecycle import checkpoint, checkpoints, journal, rewind
 from sandbox.lifecycle.recover import recover
 from sandbox.removal import Trial, tried
@@ -127,6 +128,7 @@ def test_what_cannot_be_moved_is_refused_before_anything_is_copied(world: World)
     assert f"may not move {world.documents}/facture" in refused.value.what
     assert world.dump(world.sandbox) == before
     assert sorted(path.name for path in world.documents.iterdir()) == [
+        MARK,
         "facture",
         "mycompany",
         "sandbox only.pdf",

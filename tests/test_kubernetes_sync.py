@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import documents, sync
+from sandbox.guard import MARK, Guard
 
-RUN = "sync-test"
+GUARD = Guard("sandbox", "sync-test")
 
 
 def look(folder: Path) -> documents.Look:
@@ -28,8 +29,8 @@ def carried(prod: Path, live: Path, *, again: bool = False) -> list[str]:
     """Bring the copy of `live` up to date from `prod`; the paths that travelled."""
     seen = look(live)
     if not again:
-        shell(sync.begun(seen))
-    wanted = shell(sync.staged(seen, RUN), shell(sync.listed(str(prod))))
+        shell(sync.begun(seen, GUARD))
+    wanted = shell(sync.staged(seen, GUARD), shell(sync.listed(str(prod))))
     shell(sync.received(seen), shell(sync.sent(str(prod)), wanted))
     return [path for path in wanted.decode().split("\0") if path]
 
@@ -37,7 +38,7 @@ def carried(prod: Path, live: Path, *, again: bool = False) -> list[str]:
 def facts(folder: Path) -> dict[str, tuple[object, ...]]:
     """Everything that must be the same, by path."""
     found: dict[str, tuple[object, ...]] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(set(folder.rglob("*")) - {folder / MARK}):
         status = path.lstat()
         content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
         time = status.st_mtime_ns if path.is_file() and not path.is_symlink() else 0
@@ -111,12 +112,12 @@ def test_what_changes_meanwhile_comes_with_the_next_pass(sides: tuple[Path, Path
 def test_who_receives_may_start_before_all_others(sides: tuple[Path, Path]) -> None:
     prod, live = sides
     seen, following = look(live), live.with_name(f"{live.name}__next")
-    shell(sync.begun(seen))
+    shell(sync.begun(seen, GUARD))
     with subprocess.Popen(["sh", "-c", sync.received(seen)], stdin=subprocess.PIPE) as receiving:
         waits = Path(f"/proc/{receiving.pid}/cwd")
         while waits.readlink() != following:
             assert receiving.poll() is None
-        wanted = shell(sync.staged(seen, RUN), shell(sync.listed(str(prod))))
+        wanted = shell(sync.staged(seen, GUARD), shell(sync.listed(str(prod))))
         receiving.communicate(shell(sync.sent(str(prod)), wanted), timeout=30)
     assert receiving.returncode == 0
     assert facts(prod) == facts(following)
@@ -129,5 +130,5 @@ def test_a_listing_that_was_cut_off_deletes_nothing(sides: tuple[Path, Path]) ->
     before = facts(following)
     listing = shell(sync.listed(str(prod)))
     with pytest.raises(subprocess.CalledProcessError):
-        shell(sync.staged(look(live), RUN), listing[: len(listing) // 2])
+        shell(sync.staged(look(live), GUARD), listing[: len(listing) // 2])
     assert facts(following) == before

@@ -13,8 +13,10 @@ import pytest
 from sandbox import documents
 from sandbox.documents import Layout, Look
 from sandbox.errors import Failed
+from sandbox.guard import MARK, Guard, Mark
 from tests.worlds import World
 
+GUARD = Guard("sandbox", "documents-test")
 NEW = {"a.pdf": "new", "deep/er/b c.pdf": "new", "line\nbreak": "new", ".hidden": "new"}
 
 
@@ -30,7 +32,8 @@ def filled(folder: Path, content: dict[str, str]) -> Path:
 
 
 def content(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+    paths = (p for p in folder.rglob("*") if p.is_file() and p != folder / MARK)
+    return {str(p.relative_to(folder)): p.read_text() for p in paths}
 
 
 def looked(folder: Path) -> Look:
@@ -46,7 +49,8 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     (prod / "link").symlink_to("/etc/hostname")
     (prod / "empty").mkdir(mode=0o750)
     os.utime(prod / "a.pdf", ns=(10**18 + 123456789, 10**18 + 123456789))
-    return prod, filled(tmp_path / "live $(x)", {"a.pdf": "old", "gone.pdf": "old"})
+    mark = Mark(GUARD.database, "r0").text()
+    return prod, filled(tmp_path / "live $(x)", {"a.pdf": "old", "gone.pdf": "old", MARK: mark})
 
 
 @pytest.mark.parametrize("beside", [True, False])
@@ -54,14 +58,14 @@ def test_a_copy_is_exact_and_the_swap_leaves_only_it(pair: tuple[Path, Path], be
     prod, live = pair
     look = Look(**{**vars(looked(live)), "beside": beside})
     layout = look.layout()
-    assert sh(documents.copy(str(prod), look, again=False)).returncode == 0
+    assert sh(documents.copy(str(prod), look, GUARD, again=False)).returncode == 0
     manifests = [documents.read_manifest(sh(documents.manifest(p)).stdout) for p in (str(prod), layout.next)]
     assert manifests[0] is not None
     assert manifests[0] == manifests[1]
     assert manifests[0].files == len(NEW)
     assert content(live)["a.pdf"] == "old"
-    assert sh(documents.finish(layout)).returncode == 0
-    assert sh(documents.discard(layout, "20261128T010203-a1b2c3")).returncode == 0
+    assert sh(documents.finish(layout, GUARD)).returncode == 0
+    assert sh(documents.discard(layout, GUARD, "20261128T010203-a1b2c3")).returncode == 0
     assert content(live) == NEW | {"link": Path("/etc/hostname").read_text()}
     assert (live / "link").is_symlink()
     assert (live / "a.pdf").stat().st_mtime_ns == 10**18 + 123456789
@@ -74,7 +78,7 @@ def moves(layout: Layout) -> list[str]:
     if not layout.incoming:
         return [f"mv '{layout.live}' '{layout.old}'", f"mv '{layout.next}' '{layout.live}'"]
     return [
-        f"mkdir '{layout.old}'",
+        f"mkdir '{layout.old}' && cp '{layout.next}/{MARK}' '{layout.old}'",
         f"mv '{layout.live}/a.pdf' '{layout.old}'",
         f"mv '{layout.live}/gone.pdf' '{layout.old}'",
         f"mv '{layout.next}' '{layout.incoming}'",
@@ -89,12 +93,12 @@ def test_a_swap_is_finished_from_wherever_it_stopped(
 ) -> None:
     prod, live = pair
     look = Look(**{**vars(looked(live)), "beside": beside})
-    sh(documents.copy(str(prod), look, again=False))
+    sh(documents.copy(str(prod), look, GUARD, again=False))
     for move in moves(look.layout())[:done]:
         assert sh(move).returncode == 0
     for _ in range(2):  # and again, which changes nothing
-        assert sh(documents.finish(look.layout())).returncode == 0
-        assert sh(documents.discard(look.layout(), "20261128T010203-a1b2c3")).returncode == 0
+        assert sh(documents.finish(look.layout(), GUARD)).returncode == 0
+        assert sh(documents.discard(look.layout(), GUARD, "20261128T010203-a1b2c3")).returncode == 0
         assert content(live) == NEW | {"link": Path("/etc/hostname").read_text()}
 
 
@@ -104,7 +108,7 @@ def test_a_copy_steps_back_for_the_database(pair: tuple[Path, Path], tmp_path: P
         tmp_path / "programs", {"cp": f'#!/bin/sh\nnice >"{tmp_path}/nice"\nexec /bin/cp "$@"\n'}
     )
     (programs / "cp").chmod(0o755)
-    copied = sh(f"PATH={programs}:$PATH\n{documents.copy(str(prod), looked(live), again=False)}")
+    copied = sh(f"PATH={programs}:$PATH\n{documents.copy(str(prod), looked(live), GUARD, again=False)}")
     assert copied.returncode == 0
     assert int((tmp_path / "nice").read_text()) == min(os.nice(0) + 10, 19)
 
@@ -115,22 +119,22 @@ def test_a_copy_that_is_not_wanted_leaves_the_live_folder(
 ) -> None:
     prod, live = pair
     look = Look(**{**vars(looked(live)), "beside": beside})
-    sh(documents.copy(str(prod), look, again=False))
+    sh(documents.copy(str(prod), look, GUARD, again=False))
     for move in moves(look.layout())[:done]:
         sh(move)
     for _ in range(2):
-        assert sh(documents.undo(look.layout())).returncode == 0
+        assert sh(documents.undo(look.layout(), GUARD, GUARD.run)).returncode == 0
         assert content(live) == {"a.pdf": "old", "gone.pdf": "old"}
 
 
 def test_a_second_pass_brings_a_copy_up_to_date(pair: tuple[Path, Path]) -> None:
     prod, live = pair
     look = looked(live)
-    sh(documents.copy(str(prod), look, again=False))
+    sh(documents.copy(str(prod), look, GUARD, again=False))
     (prod / "a.pdf").write_text("newer")
     (prod / "deep" / "er" / "b c.pdf").unlink()
     (prod / "line\nbreak").rename(prod / "more\nbreaks")
-    assert sh(documents.copy(str(prod), look, again=True)).returncode == 0
+    assert sh(documents.copy(str(prod), look, GUARD, again=True)).returncode == 0
     found = [sh(documents.manifest(path)).stdout for path in (str(prod), look.layout().next)]
     assert found[0] == found[1]
 

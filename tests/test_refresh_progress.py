@@ -30,6 +30,9 @@ class Heard:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def ask(self, question: str) -> str | None:
+        raise AssertionError(question)
+
 
 def test_pg_restores_words_become_progress_wherever_they_are_cut() -> None:
     text = """dolibarr-sandbox stage copy

@@ -22,6 +22,7 @@ from psycopg import sql
 
 from sandbox import lab
 from sandbox.config import merged
+from sandbox.guard import MARK, Mark
 from sandbox.lab.access import PROD, READER, SANDBOX, password_of
 from sandbox.lab.facts import contents
 from sandbox.lab.server import SUPERUSER
@@ -133,8 +134,18 @@ class World:
             cursor = session.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def make(self, prods: str = SCHEMA + PRODS, old: str = SCHEMA + OLD) -> World:
-        """Create both databases and both folders."""
+    def mark(self) -> None:
+        """Make the sandbox one that an earlier run of ours made."""
+        if self.rows(self.sandbox, "SELECT to_regclass('public.llx_const')")[0][0] is not None:
+            self.rows(
+                self.sandbox,
+                "INSERT INTO llx_const (name, entity, value) VALUES ('DOLIBARR_SANDBOX', 0, 'r0')",
+            )
+        self.documents.mkdir(parents=True, exist_ok=True)
+        (self.documents / MARK).write_text(Mark(self.sandbox, "r0").text())
+
+    def make(self, prods: str = SCHEMA + PRODS, old: str = SCHEMA + OLD, *, marked: bool = True) -> World:
+        """Create both databases and both folders; the sandbox's are ours unless `marked` is False."""
         with self.session("postgres") as session:
             for name, owner in ((self.prod, PROD), (self.sandbox, SANDBOX)):
                 words = {"name": sql.Identifier(name), "owner": sql.Identifier(owner)}
@@ -144,6 +155,8 @@ class World:
             session.execute(grant.format(sql.Identifier(self.prod), sql.Identifier(READER)))
         self.fill(self.prod, PROD, prods)
         self.fill(self.sandbox, SANDBOX, old)
+        if marked:
+            self.mark()
         self.rows(self.prod, f"GRANT pg_read_all_data TO {READER}")
         for side, text in (("prod", "prod's"), ("sandbox", "old")):
             logos = self.folder / f"{side} documents" / "mycompany" / "logos"
@@ -187,7 +200,9 @@ class World:
         """All that a finished refresh must not leave."""
         found = [name for name in self.databases() if name not in {"_prod", "_sbx"}]
         found += [p.name for p in self.folder.iterdir() if "__" in p.name]
-        found += [p.name for p in self.documents.iterdir() if p.name.startswith(".dolibarr")]
+        found += [
+            p.name for p in self.documents.iterdir() if p.name.startswith(".dolibarr") and p.name != MARK
+        ]
         if self.state.exists():
             found += [path.name for path in self.state.iterdir() if path.name not in PAGES]
         sessions = self.rows(
@@ -200,7 +215,7 @@ class World:
 
     def files(self) -> dict[str, str]:
         """The sandbox's documents."""
-        paths = sorted(path for path in self.documents.rglob("*") if path.is_file())
+        paths = sorted(path for path in self.documents.rglob("*") if path.is_file() and path.name != MARK)
         return {str(path.relative_to(self.documents)): path.read_text() for path in paths}
 
     def programs(self, **scripts: str) -> None:

@@ -65,6 +65,10 @@ class Engine(Protocol):
         """Whether both sides' documents are folders of one place."""
 
     @property
+    def documents_here(self) -> bool:
+        """Whether the sandbox's documents are a folder of this machine."""
+
+    @property
     def databases_together(self) -> bool:
         """Whether what runs next to prod's database reaches the sandbox's too."""
 

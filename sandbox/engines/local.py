@@ -97,6 +97,11 @@ class LocalEngine:
         """Yes: every folder is mounted here."""
         return True
 
+    @property
+    def documents_here(self) -> bool:
+        """Yes: every folder is mounted here."""
+        return True
+
     def pausing(self, *, documents: bool) -> dict[str, Any]:
         """The commands of `application`; empty when none is set.
 

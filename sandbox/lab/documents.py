@@ -7,7 +7,8 @@ import struct
 import zlib
 from pathlib import Path
 
-from sandbox.lab.access import PROD, connected
+from sandbox.guard import MARK, Mark
+from sandbox.lab.access import PROD, SANDBOX, connected
 
 _LOGO = "arcodange"
 _BLUE, _WHITE = b"\x1f\x4e\x79", b"\xff\xff\xff"
@@ -29,8 +30,9 @@ def make_prod(folder: Path, passwords: Path, port: int, megabytes: int) -> int:
 
 
 def copy_to_sandbox(prod: Path, sandbox: Path) -> None:
-    """Make the sandbox's folder an older copy of prod's: one more file, one changed, one missing."""
+    """Make the sandbox's folder an older copy of prod's, marked: one more file, one changed, one missing."""
     shutil.copytree(prod, sandbox)
+    (sandbox / MARK).write_text(Mark(SANDBOX, "lab").text() + "\n", encoding="utf-8")
     stale = sandbox / "facture" / "STALE" / "STALE.pdf"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(_pdf("left by an old rehearsal"))

@@ -21,6 +21,7 @@ def switch_on(root: Path, size: int | None, dolibarr: Path | None) -> tuple[str,
         UsageError: as `life.up`.
     """
     folder = Folder(root)
+    folder.refuse_foreign()
     refuse_size(size)
     source = None if dolibarr is None else Source.at(dolibarr)
     state = folder.state()
@@ -39,6 +40,7 @@ def switch_on(root: Path, size: int | None, dolibarr: Path | None) -> tuple[str,
 def switch_off(root: Path) -> tuple[str, ...]:
     """What `life.down` would do; empty when nothing runs."""
     folder = Folder(root)
+    folder.refuse_foreign()
     try:
         state = folder.state()
     except UsageError:  # a lab whose state was spoilt stops, too

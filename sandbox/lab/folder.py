@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.errors import Busy
+from sandbox.errors import Busy, Refused
+from sandbox.guard import MARK
 from sandbox.lab import folder_of, read_state
 
 Say = Callable[[str], None]
@@ -71,11 +72,36 @@ class Folder:
         return self.path / side / "documents"
 
     def make(self) -> None:
-        """Create the folder, closed to others and ignored by git."""
+        """Create the folder, closed to others, ignored by git and marked as a lab's.
+
+        Raises:
+            Refused: something else is there.
+        """
+        self.refuse_foreign()
+        fresh = not self.path.exists() or not any(self.path.iterdir())
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if fresh:
+            write_private(self.path / MARK, '{"lab": true}\n')
         ignore = self.path / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
+
+    def refuse_foreign(self, *, marked: bool = False) -> None:
+        """Refuse a folder in which no lab of ours is.
+
+        Args:
+            marked: what an older version made does not do: something is about to be removed.
+
+        Raises:
+            Refused: it is a link, or has something in it that no `lab.up` made.
+        """
+        path, mark = self.path, self.path / MARK
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise Refused(f"{path} is no folder of its own", "remove it, then run: inv lab.up")
+        if not path.exists() or not any(path.iterdir()) or (mark.is_file() and not mark.is_symlink()):
+            return
+        if marked or not (path / "lab.json").is_file():
+            raise Refused(f"{path} carries no mark of inv lab.up, and is left alone", "move or remove it")
 
     def state(self) -> dict[str, Any]:
         """What `lab.json` says, empty when there is none."""

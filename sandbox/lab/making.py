@@ -54,7 +54,12 @@ def make(folder: Folder, size: int, source: Source | None, say: Say) -> dict[str
 
 
 def _server(folder: Folder, say: Say) -> int:
-    """Clear away what a cut-off run left, and make a server with its roles; its port."""
+    """Clear away what a cut-off run left, and make a server with its roles; its port.
+
+    Raises:
+        Refused: no lab of ours was there.
+    """
+    folder.refuse_foreign(marked=True)
     server = server_of(folder)
     StandIn(folder).stop({})
     Served(folder).stop({})

@@ -52,6 +52,7 @@ def switch_on(root: Path, size: int | None, dolibarr: Path | None, say: Say) -> 
 def switch_off(root: Path, say: Say) -> bool:
     """What `life.down` promises."""
     folder = Folder(root)
+    folder.refuse_foreign()
     with folder.lock(say):
         # each is asked: the state that tells which of them runs may be spoilt
         stopped = [kind(folder).stop(_readable(folder)) for kind in (StandIn, Served)]

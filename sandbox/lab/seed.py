@@ -12,6 +12,7 @@ import psycopg
 
 from sandbox.lab.access import PROD, SANDBOX, connected
 from sandbox.lab.erp.secret import encrypt, hash_password
+from sandbox.lifecycle.neutralize import MARK
 
 SMALLEST, LARGEST = 20, 2000  # megabytes of prod's database
 _EMPTY = 11.2  # megabytes of a database without invoices
@@ -57,9 +58,13 @@ def make_business(session: psycopg.Connection, megabytes: int, given: Secrets) -
 
 
 def age(passwords: Path, port: int) -> None:
-    """Make the sandbox's copy an older, used one: what a refresh will find and wipe."""
+    """Make the sandbox's copy an older, used one, marked as ours: what a refresh will find and wipe."""
     with connected(passwords, port, SANDBOX, SANDBOX) as session:
         session.execute(_script("older"))
+        session.execute(
+            "INSERT INTO llx_const (name, entity, value, type, visible) VALUES (%s, 0, 'lab', 'chaine', 0)",
+            [MARK],
+        )
 
 
 def _keys(instance: str) -> tuple[str, str]:

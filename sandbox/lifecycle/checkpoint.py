@@ -13,6 +13,7 @@ from sandbox.errors import Failed, Refused, UsageError
 from sandbox.lifecycle import arms, consent, copying, facts, journal, plan, shelf, swap, tidy
 from sandbox.lifecycle.observe import NEXT, OLD, Sandbox
 from sandbox.lifecycle.progress import Progress, Silent
+from sandbox.lifecycle.replaceable import guard_of, require_folder
 from sandbox.lifecycle.shelf import Checkpoint, Kept
 from sandbox.lifecycle.steps import Steps, started
 from sandbox.postgres import identifier, literal
@@ -101,6 +102,8 @@ class _Saving:
             )
         self.warnings: tuple[str, ...] = ()
         self.folder = live_folder(self.engine, self.runner)
+        if self.folder is not None:  # a copy is made beside or in it, and none of a home or of prod's
+            require_folder(self.engine, self.runner, self.folder, unmarked=True)
 
     def do(self) -> Checkpoint:
         """Do all of it."""
@@ -151,7 +154,7 @@ class _Saving:
         parent = copies.shelf(live.path, beside=live.beside)
         path = f"{parent}/{shelf.folder(self.seen.live, self.name, self.engine.run)}"
         for _ in range(_PASSES):
-            text = copies.keep(live, path, self.engine.run)
+            text = copies.keep(live, path, self.engine.run, guard_of(self.engine))
             self.steps.shell(text, "copying the documents")
             if self.steps.dry:
                 return Kept(path, 0, 0)

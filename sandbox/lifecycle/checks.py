@@ -80,6 +80,16 @@ def refuse_unsafe_prod(settings: Settings, prod: Prod) -> None:
         )
 
 
+def refuse_swapped(settings: Settings, prod: Prod, sandbox: Sandbox) -> None:
+    """Refuse sides whose rights are the wrong way round."""
+    if prod.can_write and not sandbox.owns:
+        raise Refused(
+            f"the sides look swapped: {prod.user} may write to prod's database, and {sandbox.user} does not"
+            f" own the sandbox's, {sandbox.owner} does",
+            f"check {settings.name}.prod.database and {settings.name}.database",
+        )
+
+
 def refuse_same(settings: Settings, prod: Identity, sandbox: Identity) -> None:
     """Refuse two ways to one database."""
     # a server that was copied keeps its identifier, but it is another one unless it follows the first

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.engines import Job, Jobs, jobs_for, ledger_for
-from sandbox.errors import Busy, SandboxError, UsageError
+from sandbox.errors import Busy, Refused, SandboxError, UsageError
 from sandbox.lifecycle import checks, journal
+from sandbox.lifecycle.adopt import Adopt, check_name
 from sandbox.settings import Settings
 from sandbox.shell import Runner, is_dry
 
@@ -42,7 +43,14 @@ class Detached:
 
 
 def detach(  # noqa: PLR0913
-    settings: Settings, runner: Runner, *, yes: bool, db_only: bool, full: bool = False, hint: str = ""
+    settings: Settings,
+    runner: Runner,
+    *,
+    yes: bool,
+    db_only: bool,
+    full: bool = False,
+    adopt: Adopt = "",
+    hint: str = "",
 ) -> DetachReport:
     """Start a refresh in the cluster; nothing of it depends on us from then on.
 
@@ -52,24 +60,32 @@ def detach(  # noqa: PLR0913
         yes: consent to losing what the sandbox holds.
         db_only: leave the documents alone.
         full: carry all of prod.
+        adopt: the name of the sandbox's database, handed on to the job: who starts it sees neither side.
         hint: what else the refusal's next step should say.
 
     Raises:
-        Refused: without consent, or the sides are mixed up.
+        Refused: without consent, or the sides are mixed up, or what is adopted is not named, or another.
         UsageError: the settings name nothing that could be started, or it is not there.
         Busy: another run holds the sandbox, or was started and has not ended.
     """
     if not yes:
         raise checks.consent(settings, db_only=db_only, hint=hint)
+    check_name(settings, adopt)
     jobs = jobs_for(settings, runner)
     if settings.refresh.script is not None:
         raise UsageError(
             f"--detach would not run {settings.name}.refresh.script, which is on this machine",
             "leave --detach out, or unset refresh.script",
         )
+    if adopt is True:
+        raise Refused(
+            "--detach shows neither side, so nobody can say which database this is by looking at it",
+            "adopt it without --detach, or name it: --adopt NAME",
+        )
     checks.refuse_mix_ups(settings, db_only=db_only)
     run, ledger = journal.new_run(), ledger_for(settings, runner)
     flags = ("--db-only",) * db_only + ("--full",) * full
+    flags += (f"--adopt={adopt}",) if adopt else ()
     draft = jobs.draft(run, verb=_VERB, flags=flags)
     _refuse_second(jobs)  # while nothing is held: a job that just begins would take us for another run
     if is_dry(runner):

@@ -13,18 +13,20 @@ from sandbox.postgres import as_role
 _WAIT = 15  # seconds for a lock that a client of the sandbox holds
 
 
-def clear(role: str) -> str:
+def clear(role: str, name: str, oid: int) -> str:
     """SQL that opens the transaction and empties the database, unless others made something there.
 
     What extensions own stays.
 
     Args:
         role: who owns the database; empty when it is the role that connects.
+        name: the database's.
+        oid: its number, when the run began.
     """
     role_set = as_role(role)
     ours = "datname = current_database()"
     return f"""SET client_min_messages = warning;
-{swap.end_sessions(ours, 1.0)}{role_set}BEGIN;
+{swap.same(name, oid)}{swap.end_sessions(ours, 1.0)}{role_set}BEGIN;
 SET LOCAL lock_timeout = '{_WAIT}s';
 SELECT json_build_object('cleared', extract(epoch FROM clock_timestamp()));
 SET LOCAL search_path = pg_catalog;

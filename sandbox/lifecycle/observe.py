@@ -69,6 +69,7 @@ class Sandbox:
     may_create: bool  # databases
     owns: bool  # itself, or as a member of the owner
     mark: str | None
+    empty: bool  # nobody made anything in it yet
     comment: str | None
     options: str  # for CREATE DATABASE: encoding, locale, tablespace
     privileges: tuple[str, ...]  # statements that give the next database what the live one grants
@@ -81,6 +82,24 @@ _IDENTITY = """json_build_object(
   'system', (SELECT system_identifier::text FROM pg_control_system()),
   'started', extract(epoch FROM pg_postmaster_start_time())::text, 'standby', pg_is_in_recovery(),
   'oid', (SELECT oid::bigint FROM pg_database WHERE datname = current_database()))"""
+
+# what initdb and extensions bring has smaller numbers, or depends on its extension
+_MADE = " UNION ALL ".join(
+    f"SELECT '{catalog}'::regclass, oid FROM {catalog} WHERE oid >= 16384 {more}"
+    for catalog, more in (
+        ("pg_class", "AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_')"),
+        ("pg_proc", ""),
+        ("pg_namespace", "AND nspname !~ '^(pg_|public$)'"),
+        ("pg_type", "AND typnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_')"),
+        ("pg_operator", ""),
+        ("pg_foreign_data_wrapper", ""),
+        ("pg_publication", ""),
+        ("pg_event_trigger", ""),
+        ("pg_largeobject_metadata", ""),
+    )
+)
+_EMPTY = f"""NOT EXISTS (SELECT FROM ({_MADE}) made (kind, number) WHERE NOT EXISTS (
+  SELECT FROM pg_depend WHERE (classid, objid, deptype) = (made.kind, made.number, 'e')))"""
 
 _CONSTANTS = f"""
 SELECT coalesce(has_table_privilege(to_regclass('public.llx_const'), 'SELECT'), false) AS dolibarr \\gset
@@ -151,6 +170,7 @@ def observe_more(engine: Engine, runner: Runner, more: str) -> tuple[Sandbox, di
         may_create=told["may_create"],
         owns=told["owns"],
         mark=told.get("mark"),
+        empty=told["empty"],
         comment=told["comment"],
         options=told["options"],
         privileges=tuple(told["privileges"]),
@@ -213,7 +233,7 @@ SELECT json_build_object(
   'version', current_setting('server_version_num')::int, 'identity', {_IDENTITY}, 'user', session_user,
   'owner', pg_get_userbyid(datdba), 'owns', pg_has_role(datdba, 'MEMBER'),
   'may_create', (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = session_user),
-  'comment', shobj_description(d.oid, 'pg_database'),
+  'comment', shobj_description(d.oid, 'pg_database'), 'empty', {_EMPTY},
   'options', concat(
     format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype),
     CASE j ->> 'datlocprovider' WHEN 'c' THEN ' LOCALE_PROVIDER libc'

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from sandbox import documents, places
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed, Refused, UsageError
+from sandbox.guard import Judgement
 from sandbox.lifecycle import base, checks, journal, permissions, strangers, swap
+from sandbox.lifecycle.adopt import Adopt, Unmarked, consent
 from sandbox.lifecycle.observe import (
     NEXT,
     OLD,
@@ -19,7 +21,9 @@ from sandbox.lifecycle.observe import (
     observe_more,
     observe_prod,
 )
+from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.remembered import Remembered
+from sandbox.lifecycle.replaceable import is_ours, judged, refuse_swapped
 from sandbox.lifecycle.swap import Names
 from sandbox.postgres import APPLICATION
 from sandbox.settings import Side
@@ -32,6 +36,7 @@ class Folders:
 
     prod: documents.Look
     sandbox: documents.Look
+    judgement: Judgement | None  # why the sandbox's may be replaced only if a person adopts it
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Plan:
     base: base.Base
     statistics: bool  # PostgreSQL can carry the planner's
     warnings: tuple[str, ...]
+    adopted: str = ""  # device:inode of a documents folder that a person adopted
 
     @property
     def role(self) -> str:
@@ -53,7 +59,16 @@ class Plan:
         return "" if self.sandbox.owner == self.sandbox.user else self.sandbox.owner
 
 
-def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, known: Remembered) -> Plan:
+def look(  # noqa: PLR0913
+    engine: Engine,
+    runner: Runner,
+    *,
+    db_only: bool,
+    full: bool,
+    known: Remembered,
+    adopt: Adopt = "",
+    progress: Progress | None = None,
+) -> Plan:
     """Read both sides and decide.
 
     Args:
@@ -62,10 +77,13 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, known: Re
         db_only: leave the documents alone.
         full: carry all of prod, whatever a checkpoint holds already.
         known: what is remembered of the last refresh's copy.
+        adopt: what a person says is the sandbox's; see `adopt.Adopt`.
+        progress: who is shown what is adopted.
 
     Raises:
         Refused: the sides are one database or one folder, or the wrong way round; or the sandbox's database
-            holds what is not its owner's.
+            holds what is not its owner's; or what would be replaced is no sandbox of ours, and nobody
+            adopts it.
         Busy: another run works on the sandbox's databases.
         UsageError: a setting, a right or a program is missing.
         Unreachable: a server does not answer.
@@ -82,18 +100,37 @@ def look(engine: Engine, runner: Runner, *, db_only: bool, full: bool, known: Re
         checks.refuse_unsafe_prod(settings, prod)
         sandbox, told = more.result()
         checks.refuse_same(settings, prod.identity, sandbox.identity)
+        checks.refuse_swapped(settings, prod, sandbox)
         checks.check_rights(settings, sandbox, live)
         _check_alone(sandbox)
-        strangers.refuse(told, settings.refresh.strategy, sandbox.owner, comes=prod.extensions)
         statistics = checks.check_programs(settings, versions.result(), prod, sandbox)
         folders, words = both.result() if both else (None, ("documents: left as they are, as asked",))
+        # first: nobody is told what to drop in a database that is not the sandbox's
+        adopted = _adopted(engine, runner, sandbox, folders, adopt, progress or Silent())
+        strangers.refuse(told, settings.refresh.strategy, sandbox.owner, comes=prod.extensions)
+    if folders is not None:  # of what is somebody else's nobody is told how to make it theirs
+        words += permissions.tried(engine, runner, folders.sandbox)
     words = (*words, *prod.left.warnings)
     if prod.can_write:
         words = (*words, f"prod's role {prod.user} could write; use a SELECT-only one")
     names, strategy = Names(live, live + NEXT, live + OLD), settings.refresh.strategy
     whole = "as asked" if full else _whole(strategy, prod)
     start = base.Base(None, why=whole) if whole else base.newest(live, told, known)
-    return Plan(strategy, names, prod, sandbox, folders, start, statistics, words)
+    return Plan(strategy, names, prod, sandbox, folders, start, statistics, words, adopted)
+
+
+def _adopted(  # noqa: PLR0913, PLR0917
+    engine: Engine,
+    runner: Runner,
+    sandbox: Sandbox,
+    folders: Folders | None,
+    adopt: Adopt,
+    progress: Progress,
+) -> str:
+    """Refuse what is no sandbox of ours, unless it is adopted: the folder that was, by device:inode."""
+    found = Unmarked(not is_ours(sandbox), folders.judgement if folders else None)
+    paths = None if folders is None else (folders.prod.path, folders.sandbox.path)
+    return consent(engine, runner, found, adopt, progress, paths)
 
 
 def _whole(strategy: str, prod: Prod) -> str:
@@ -161,13 +198,17 @@ def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str,
             f"the documents folders are one, or one is inside the other: {prod.path} and {sandbox.path}",
             f"check {settings.name}.documents and {settings.name}.prod.documents",
         )
+    refuse_swapped(settings, prod)
     text = engine.documents_command(settings.sandbox, documents.existing(*sandbox.layout().others))
     for path in observe(runner, text).stdout.splitlines():
         raise Refused(
             f"{path} exists, and no refresh of ours is known to have made it",
             "move or remove it: a refresh needs that name",
         )
-    return Folders(prod, sandbox), permissions.tried(engine, runner, sandbox)
+    judgement = judged(engine, runner, sandbox)
+    if judgement is not None and not judgement.adoptable:
+        raise judgement.refused(settings.sandbox.written)
+    return Folders(prod, sandbox, judgement), ()
 
 
 def folder(engine: Engine, runner: Runner, side: Side) -> documents.Look:

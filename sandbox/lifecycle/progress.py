@@ -32,6 +32,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Something worth a line, such as a warning or a line of the team's own script."""
 
+    def ask(self, question: str) -> str | None:
+        """What a person at the terminal answers; None where there is none."""
+
 
 # of a swap; in-place also has pause and resume
 STAGES = ("look", "copy", "verify", "documents", "neutralize", "swap", "clean")
@@ -48,6 +51,11 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Say nothing."""
+
+    def ask(self, question: str) -> str | None:
+        """Nobody answers."""
+        del question
+        return None
 
 
 SNAPSHOT_TAKEN = "dolibarr-sandbox snapshot"  # a copy says so of prod's

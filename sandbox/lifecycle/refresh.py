@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.engines.ledger import CONTENT, readable
 from sandbox.lifecycle import checks, journal, plan, recover, script
+from sandbox.lifecycle.adopt import Adopt, check_name
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.remembered import Remembered
@@ -18,6 +19,15 @@ from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.settings import Settings
 from sandbox.shell import Runner, is_dry
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for."""
+
+    db_only: bool
+    full: bool
+    adopt: Adopt
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
     yes: bool,
     db_only: bool,
     full: bool = False,
+    adopt: Adopt = "",
     progress: Progress | None = None,
     hint: str = "",
 ) -> RefreshReport:
@@ -62,20 +73,23 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
         yes: consent to losing what the sandbox holds.
         db_only: leave the documents alone.
         full: carry all of prod, even where a checkpoint could be started from.
+        adopt: what a person says is the sandbox's, though no run of ours made it; see `adopt.Adopt`.
         progress: who is told how far it is.
         hint: what else the refusal's next step should say.
 
     Raises:
-        Refused: without consent, or the sides are mixed up; nothing was touched.
+        Refused: without consent, or the sides are mixed up, or it is no sandbox of ours; nothing was touched.
         Busy: another run holds the sandbox.
         SandboxError: it failed; the sandbox is what it was.
     """
     if not yes:
         raise checks.consent(settings, db_only=db_only, hint=hint)
+    check_name(settings, adopt)
     progress = progress or Silent()
+    wanted = Wanted(db_only=db_only, full=full, adopt=adopt)
     run = journal.new_run()
     if is_dry(runner):
-        return _rehearsed(settings, runner, run, db_only=db_only, full=full, progress=progress)
+        return _rehearsed(settings, runner, run, wanted, progress)
     if settings.refresh.script is None:
         checks.refuse_mix_ups(settings, db_only=db_only)
         engine_for(settings, run, runner).find(settings.prod, settings.sandbox)  # before anything is made
@@ -94,7 +108,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
             report = _report(run, "script", outcome, seconds, before.told)
         else:
             engine = engine_for(settings, run, runner)
-            outcome = _done(engine, runner, book, db_only=db_only, full=full, progress=progress)
+            outcome = _done(engine, runner, book, wanted, progress)
             report = _report(run, settings.refresh.strategy, outcome, time.monotonic() - begun, before.told)
         try:
             _record(settings, book, report, outcome)
@@ -103,28 +117,26 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
         return report
 
 
-def _done(  # noqa: PLR0913
-    engine: Engine, runner: Runner, book: journal.Book, *, db_only: bool, full: bool, progress: Progress
-) -> Outcome:
+def _done(engine: Engine, runner: Runner, book: journal.Book, wanted: Wanted, progress: Progress) -> Outcome:
     already = "the new sandbox was in place by then, and was made whole"
     with undone_on_failure(engine, runner, book, already) as interrupt:
         known = Remembered.read(readable(book.desk, CONTENT))
-        seen = _look(engine, runner, db_only=db_only, full=full, known=known, progress=progress)
+        seen = _look(engine, runner, wanted, known, progress)
         interrupt.check()
         return _work(engine, runner, seen, book, progress, interrupt).do()
 
 
-def _look(  # noqa: PLR0913
-    engine: Engine,
-    runner: Runner,
-    *,
-    db_only: bool,
-    full: bool,
-    known: Remembered,
-    progress: Progress,
-) -> plan.Plan:
+def _look(engine: Engine, runner: Runner, wanted: Wanted, known: Remembered, progress: Progress) -> plan.Plan:
     progress.stage("look")
-    seen = plan.look(engine, runner, db_only=db_only, full=full, known=known)
+    seen = plan.look(
+        engine,
+        runner,
+        db_only=wanted.db_only,
+        full=wanted.full,
+        known=known,
+        adopt=wanted.adopt,
+        progress=progress,
+    )
     for warning in seen.warnings:
         progress.note(warning)
     return seen
@@ -142,19 +154,19 @@ def _work(  # noqa: PLR0913, PLR0917
     return kind(engine, runner, seen, book, progress, interrupt)
 
 
-def _rehearsed(  # noqa: PLR0913
-    settings: Settings, runner: Runner, run: str, *, db_only: bool, full: bool, progress: Progress
+def _rehearsed(
+    settings: Settings, runner: Runner, run: str, wanted: Wanted, progress: Progress
 ) -> RefreshReport:
     """A dry run: both sides are really read, and each change is printed by the runner."""
     ledger = ledger_for(settings, runner)
     if journal.active(ledger):
         raise journal.busy(ledger)
     if settings.refresh.script is not None:
-        script.show(settings, runner, db_only=db_only)
+        script.show(settings, runner, db_only=wanted.db_only)
         return _report(run, "script", Outcome(why_full="your own script"), 0.0, dry=True)
     engine = engine_for(settings, run, runner)
     known = Remembered.read(readable(ledger, CONTENT))
-    seen = _look(engine, runner, db_only=db_only, full=full, known=known, progress=progress)
+    seen = _look(engine, runner, wanted, known, progress)
     work = _work(engine, runner, seen, None, progress, Interrupt())
     return _report(run, settings.refresh.strategy, work.do(), 0.0, dry=True)
 

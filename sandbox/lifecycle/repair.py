@@ -19,6 +19,7 @@ from sandbox.lifecycle import permissions, swap, tidy
 from sandbox.lifecycle.journal import Journal
 from sandbox.lifecycle.observe import Neighbour, ask, constants
 from sandbox.lifecycle.plan import belongs
+from sandbox.lifecycle.replaceable import guard_of
 from sandbox.postgres import APPLICATION, Access, failure, identifier, literal
 from sandbox.settings import Side
 from sandbox.shell import Runner, change, is_dry, observe, require
@@ -204,13 +205,12 @@ def _documents(repair: _Repair, *, committed: bool) -> None:
     text = repair.engine.documents_command(repair.side, documents.existing(*layout.others))
     if not observe(repair.runner, text).stdout:
         return
+    guard = guard_of(repair.engine)
     if committed:
-        repair.folders(
-            documents.finish(layout) + documents.discard(layout, repair.page.run),
-            "put the new documents in place",
-        )
+        text = documents.finish(layout, guard) + documents.discard(layout, guard, repair.page.run)
+        repair.folders(text, "put the new documents in place")
     else:
-        repair.folders(documents.undo(layout), "dropped the copied documents")
+        repair.folders(documents.undo(layout, guard, repair.page.run), "dropped the copied documents")
 
 
 def _resume(repair: _Repair) -> None:

@@ -15,6 +15,7 @@ from sandbox.errors import Busy, ExitCode, Refused
 from sandbox.lifecycle import arms, checkpoint, copying, plan, shelf, strangers, swap
 from sandbox.lifecycle.observe import NEXT, OLD
 from sandbox.lifecycle.progress import Progress, Silent
+from sandbox.lifecycle.replaceable import require_database
 from sandbox.lifecycle.rewind_files import Files
 from sandbox.lifecycle.shelf import Checkpoint, Origin
 from sandbox.lifecycle.steps import Steps, started
@@ -123,6 +124,7 @@ class _Rewinding:
         self.sandbox, told = steps.sandbox(shelf.script(live) + strangers.SCRIPT)
         self.goal = shelf.read(live, told).find(name)
         checkpoint.check_rights(self.engine, self.sandbox)
+        require_database(steps.settings, self.sandbox)
         for neighbour in self.sandbox.neighbours:
             raise plan.not_ours(neighbour)
         if self.sandbox.runs:

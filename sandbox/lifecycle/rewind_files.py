@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox import copies, documents
 from sandbox.errors import Failed, Refused
 from sandbox.lifecycle import permissions
+from sandbox.lifecycle.replaceable import guard_of, require_folder
 from sandbox.lifecycle.shelf import Checkpoint, Kept
 from sandbox.lifecycle.steps import Steps
 from sandbox.shell import observe
@@ -26,6 +27,7 @@ class Files:
         self._former = former
         self._same = False
         self.warnings: list[str] = []
+        self._guard = guard_of(steps.engine)
 
     @classmethod
     def of(cls, steps: Steps, goal: Checkpoint, live: documents.Look | None, oid: int) -> Files | None:
@@ -33,7 +35,7 @@ class Files:
 
         Raises:
             Failed: the checkpoint's documents are gone.
-            Refused: a folder that the rewind would make is there.
+            Refused: a folder that the rewind would make is there, or the live one may not be replaced.
         """
         if goal.documents is None or live is None:
             return None
@@ -47,6 +49,7 @@ class Files:
             )
         for path in found[1:]:
             raise Refused(f"{path} exists, and no run of ours is known to have made it", "move or remove it")
+        require_folder(steps.engine, steps.runner, live)
         made.warnings += permissions.tried(steps.engine, steps.runner, live)
         return made
 
@@ -71,7 +74,7 @@ class Files:
         if self._same:
             return
         self.mark = self.steps.engine.run
-        text = copies.restore(self.kept.path, self.live)
+        text = copies.restore(self.kept.path, self.live, self._guard)
         text += copies.set_mark(self.kept.path, self.mark, self._former)
         self.steps.shell(text, "copying the checkpoint's documents")
 
@@ -84,16 +87,17 @@ class Files:
     def swap(self) -> None:
         """Put the copy in the live ones' place."""
         if not self._same:
-            text = documents.finish(self.live.layout())
+            text = documents.finish(self.live.layout(), self._guard)
             self.steps.shell(text, "swapping the documents")
 
     def clean(self) -> None:
         """Remove what was replaced; what was written at the last moment before the swap is undone here."""
         if self._same and not self._untouched():
             layout = self.live.layout()
-            text = copies.restore(self.kept.path, self.live) + documents.finish(layout)
+            text = copies.restore(self.kept.path, self.live, self._guard)
+            text += documents.finish(layout, self._guard)
             self.steps.shell(text, "copying the checkpoint's documents")
             self._same = False
         if not self._same:
-            text = documents.discard(self.live.layout(), self.steps.engine.run)
+            text = documents.discard(self.live.layout(), self._guard, self.steps.engine.run)
             self.warnings += self.steps.shell(text, "removing the old documents")

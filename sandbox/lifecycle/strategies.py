@@ -38,6 +38,7 @@ class Swap(Work):
         self.sql(server, swap.finish(names, sandbox.privileges, sandbox.settings), "reapplying rights")
         self.carry_grants(beside)
         self.begin("swap")
+        self.adopt_documents()
         away = self.exchange(claim)
         self.swap_documents()
         self.turn("clean")
@@ -175,7 +176,7 @@ class InPlace(Work):
     def do(self) -> Outcome:
         """Do all of it."""
         carried = stream.Stream(self.engine, self.live, self.plan.role, self.check, self.plan.prod.left)
-        text = carried.within(inplace.clear(self.plan.role), f"{grants.APPLY}{self.mute}")
+        text = carried.within(self._cleared(), f"{grants.APPLY}{self.mute}")
         pause = self._pausing()
         if self.plan.folders is not None:
             self.begin("documents")
@@ -185,6 +186,7 @@ class InPlace(Work):
             self.begin("pause", paused=True, pause=pause)
             self.engine.pause(self.runner, pause)
         self.begin("copy")
+        self.adopt_documents()
         copied = self.copy(carried, text, carried.wanted_within)
         self.turn("swap")
         self.swap_documents()
@@ -200,6 +202,9 @@ class InPlace(Work):
         why = self.plan.base.why
         unavailable = 0 if self.dry else away
         return self.outcome(copied, told, unavailable_ms=unavailable, documents=folders, why_full=why)
+
+    def _cleared(self) -> str:
+        return inplace.clear(self.plan.role, self.live.database.name, self.plan.sandbox.identity.oid)
 
     def _pausing(self) -> dict[str, Any]:
         pause = self.engine.pausing(documents=self.plan.folders is not None)

@@ -110,7 +110,17 @@ END $left$;
 """
 
 
-def rename(names: Names, run: str, comments: tuple[str, str | None]) -> str:
+def same(name: str, oid: int) -> str:
+    """SQL that fails unless the database of that name is the one that was judged when the run began."""
+    return f"""DO $same$ BEGIN
+IF NOT EXISTS (SELECT FROM pg_database WHERE (oid, datname) = ({oid}, {literal(name)})) THEN
+  RAISE EXCEPTION 'the database % is another one than the run began with: it is left alone', {literal(name)};
+END IF;
+END $same$;
+"""
+
+
+def rename(names: Names, run: str, oid: int, comments: tuple[str, str | None]) -> str:
     """SQL: the swap itself. The old database keeps a claim, the new one gets the live one's comment."""
     ours, lives = comments
     live, following = identifier(names.live), identifier(names.next)
@@ -118,7 +128,7 @@ def rename(names: Names, run: str, comments: tuple[str, str | None]) -> str:
 SET application_name = {literal(_swapper(run))};
 SELECT extract(epoch FROM clock_timestamp()) AS began \\gset
 BEGIN;
-COMMENT ON DATABASE {live} IS {literal(ours)};
+{same(names.live, oid)}COMMENT ON DATABASE {live} IS {literal(ours)};
 COMMENT ON DATABASE {following} IS {"NULL" if lives is None else literal(lives)};
 {end_sessions(f"datname = {literal(names.live)}", 0.3)}{_give_up(names.live)}
 ALTER DATABASE {live} RENAME TO {identifier(names.old)};
@@ -183,7 +193,7 @@ def exchange(engine: Engine, names: Names, oid: int, comments: tuple[str, str | 
     side = engine.settings.sandbox
     access = engine.access(side).maintenance
     keeper = access.psql(bouncer(names, engine.run, oid)).text()
-    swapper = access.psql(rename(names, engine.run, comments)).text()
+    swapper = access.psql(rename(names, engine.run, oid, comments)).text()
     return engine.database_command(side, f"{{ {keeper}}} >/dev/null 2>&1 &\n{swapper}")
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from sandbox import copies, removal
 from sandbox.engines import Engine
-from sandbox.errors import Busy, Failed, Refused
+from sandbox.errors import Busy, Refused
 from sandbox.lifecycle import shelf, swap
 from sandbox.lifecycle.journal import Holder, Journal
 from sandbox.lifecycle.observe import NEXT, OLD
 from sandbox.lifecycle.plan import belongs, claimant, dead
+from sandbox.lifecycle.replaceable import guard_of
 from sandbox.postgres import failure
-from sandbox.shell import Runner, change, observe
+from sandbox.shell import Runner, change, observe, require
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _folders(engine: Engine, runner: Runner, seen: shelf.Shelf, page: Journal) -
 
 def _remove(engine: Engine, runner: Runner, path: str) -> tuple[str, ...]:
     """Remove a folder; a warning when it could not be."""
-    result = change(runner, engine.documents_command(engine.settings.sandbox, copies.remove(path)))
-    if result.exited != 0:
-        raise Failed(f"removing {path} failed ({result.exited}): {result.stderr.strip() or 'no message'}")
+    text = copies.remove(path, guard_of(engine))
+    result = change(runner, engine.documents_command(engine.settings.sandbox, text))
+    require(result, f"removing {path}")
     return removal.left(result.stderr, engine.settings.sandbox)

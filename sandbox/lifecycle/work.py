@@ -19,6 +19,7 @@ from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.plan import Folders, Plan
 from sandbox.lifecycle.progress import Progress, Watcher
 from sandbox.lifecycle.remembered import Remembered
+from sandbox.lifecycle.replaceable import guard_of, require_folder
 from sandbox.lifecycle.strangers import Stranger
 from sandbox.postgres import Access, failure, together
 from sandbox.shell import Runner, change, is_dry, observe, require
@@ -85,6 +86,7 @@ class Work:
         self.live = engine.access(self.side)
         self.warnings = list(plan.warnings)
         self.snapshot = Snapshot()
+        self.guard = guard_of(engine)
         self.mute = neutralize.script(engine.run, everything=engine.settings.refresh.neutralize)
 
     def do(self) -> Outcome:
@@ -179,12 +181,18 @@ class Work:
         """Shell text: copy the documents beside the live ones, or bring that copy up to date."""
         prod, path, live = self.engine.settings.prod, folders.prod.path, folders.sandbox
         if self.engine.documents_together:
-            return self.engine.documents_command(self.side, documents.copy(path, live, again=again))
+            return self.engine.documents_command(
+                self.side, documents.copy(path, live, self.guard, again=again)
+            )
         # before the pipe: whoever receives may be there first
-        begun = "" if again else f"{{\n{self.engine.documents_command(self.side, sync.begun(live))}}} && "
+        begun = (
+            ""
+            if again
+            else f"{{\n{self.engine.documents_command(self.side, sync.begun(live, self.guard))}}} && "
+        )
         parts = (
             self.engine.documents_command(prod, sync.listed(path)),
-            self.engine.documents_stream(self.side, sync.staged(live, self.engine.run)),
+            self.engine.documents_stream(self.side, sync.staged(live, self.guard)),
             self.engine.documents_stream(prod, sync.sent(path)),
             self.engine.documents_stream(self.side, sync.received(live)),
         )
@@ -206,16 +214,28 @@ class Work:
             self.warnings.append(f"prod's logo {logo} is not among its documents")
         return logo
 
+    def adopt_documents(self) -> None:
+        """Judge the live folder again, before the database is replaced; mark it, if it was adopted."""
+        if self.plan.folders is None:
+            return
+        live = self.plan.folders.sandbox
+        if self.plan.adopted:
+            self.shell(documents.adopt(live, self.guard, self.plan.adopted), "marking the documents folder")
+        else:
+            require_folder(self.engine, self.runner, live)
+
     def swap_documents(self) -> None:
         """Put the copied documents in place."""
         if self.plan.folders is not None:
-            self.shell(documents.finish(self.plan.folders.sandbox.layout()), "swapping the documents")
+            layout = self.plan.folders.sandbox.layout()
+            self.shell(documents.finish(layout, self.guard), "swapping the documents")
 
     def discarding_documents(self) -> str:
         """Shell text that removes the replaced ones; empty when there are none."""
         if self.plan.folders is None:
             return ""
-        text = documents.discard(self.plan.folders.sandbox.layout(), self.engine.run)
+        layout = self.plan.folders.sandbox.layout()
+        text = documents.discard(layout, self.guard, self.engine.run)
         return self.engine.documents_command(self.side, text)
 
     def discard_documents(self) -> None:

@@ -14,6 +14,7 @@ import psycopg
 import requests
 from psycopg import sql
 
+from sandbox.guard import MARK
 from sandbox.lab import access
 from sandbox.lab.processes import free_port
 from sandbox.lab.server import SUPERUSER
@@ -114,7 +115,7 @@ class Sights:
 
     def _files(self, side: str) -> dict[str, bytes]:
         root = self.place(side, "documents")
-        found = (path for path in sorted(root.rglob("*")) if path.is_file())
+        found = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name != MARK)
         return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
     def application(self) -> Tree:
@@ -154,7 +155,8 @@ class Sights:
         for side in ("prod", "sandbox"):
             found += [row[0] for row in self.rows(sessions, "postgres", side)]
         folder = self.place("sandbox", "documents")
-        found += [p.name for p in (*folder.iterdir(), *folder.parent.iterdir()) if "dolibarr" in p.name]
+        places = (*folder.iterdir(), *folder.parent.iterdir())
+        found += [p.name for p in places if "dolibarr" in p.name and p.name != MARK]
         return found
 
     def whole(self) -> None:

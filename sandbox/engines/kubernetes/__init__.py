@@ -136,6 +136,11 @@ class KubernetesEngine:
         prod, sandbox = self.settings.prod, self.settings.sandbox
         return self.container(prod, "documents") == self.container(sandbox, "documents")
 
+    @property
+    def documents_here(self) -> bool:
+        """No: they are in a container."""
+        return False
+
     def pausing(self, *, documents: bool) -> dict[str, Any]:
         """What a pause must put back of the Deployment and the Application; empty when neither runs.
 

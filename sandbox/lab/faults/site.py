@@ -16,6 +16,7 @@ import psutil
 import psycopg
 
 from sandbox.errors import Failed
+from sandbox.guard import MARK
 from sandbox.lab import facts
 from sandbox.lab.access import PROD, SANDBOX
 from sandbox.lab.life import down, up
@@ -124,7 +125,7 @@ class Site:
     def documents(self, side: str) -> dict[str, str]:
         """Digests of a side's documents; empty when the folder is not there."""
         folder = self.ops.lab.documents(side)
-        paths = [path for path in folder.rglob("*") if path.is_file()]
+        paths = [path for path in folder.rglob("*") if path.is_file() and path != folder / MARK]
         return {
             str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
         }
