@@ -34,7 +34,7 @@ def _documents(kept: dict[str, int]) -> str:
 
 
 def _armed(armed: bool | None) -> str:
-    return {True: "armed", False: "not armed", None: "the ERP did not answer"}[armed]
+    return {True: "armed", False: "not armed", None: "not known whether armed"}[armed]
 
 
 def rewind(done: RewindReport) -> Iterator[Row]:
@@ -67,7 +67,7 @@ def _checkpoint(one: Listed) -> str:
     words = [f"{age(one.age_seconds)} old", size(one.database_bytes)]
     if one.documents_files:
         words.append(f"{plural(one.documents_files, 'document')} of {size(one.documents_bytes)}")
-    words.append(_armed(one.armed) if one.armed is not None else "not known whether armed")
+    words.append(_armed(one.armed))
     words += [f"Dolibarr {one.dolibarr}"] if one.dolibarr else []
     words.append("of this refresh" if one.of_this_refresh else f"of an earlier refresh ({one.refresh})")
     return ", ".join(words)

@@ -18,7 +18,7 @@ from sandbox.errors import UsageError
 from sandbox.executor import inherits
 from sandbox.flags import ADOPT, BASELINE, DB_ONLY, DETACH, FULL, HEADLESS, JSON, YES, sandbox_task
 from sandbox.session import Session, bind, checked_name, exit_with
-from sandbox.settings import project_root
+from sandbox.settings import Settings, project_root
 
 
 @sandbox_task(help={"json": JSON})
@@ -64,7 +64,10 @@ def provision(s: Session, headless: bool = False, json: bool = False) -> None:  
     from sandbox.lifecycle.provision import provision as run
     from sandbox.lifecycle.relink import relink
 
-    report = run(s.settings, headless=headless, dry=s.dry, say=s.console.say, relink=relink)
+    def then(settings: Settings) -> object:
+        return relink(settings, s.context)
+
+    report = run(s.settings, s.context, headless=headless, dry=s.dry, say=s.console.say, relink=then)
     s.console.show(report, views.provision(report), s.title("provisioned"))
 
 
@@ -73,7 +76,7 @@ def relink_env(s: Session, json: bool = False) -> None:  # noqa: ARG001
     """Write the key file's key into the write skill's .env and prove that it works."""
     from sandbox.lifecycle.relink import relink
 
-    report = relink(s.settings, dry=s.dry)
+    report = relink(s.settings, s.context, dry=s.dry)
     s.console.show(report, views.relink(report), s.title("relinked"))
 
 

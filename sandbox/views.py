@@ -26,6 +26,7 @@ def status(seen: Status) -> Iterator[Row]:
     details += [f"{seen.latency_ms} ms"] if seen.latency_ms is not None else []
     yield "sandbox", seen.health + (f"  ({', '.join(details)})" if details else "")
     yield "agent", f"{_arms(seen)}  ({seen.login}{f', id {seen.user_id}' if seen.user_id else ''})"
+    yield "proven", _proven(seen.proven, seen.proven_why)
     if seen.missing_rights:
         yield "rights", f"missing: {', '.join(seen.missing_rights)}"
     yield "key file", _file(seen.key_file)
@@ -49,9 +50,18 @@ def _arms(seen: Status) -> str:
 
     if seen.armed:
         return "armed, and an administrator: it should not be" if seen.admin else Arms.ARMED.value
+    if seen.reason == "another_database":
+        return "not armed: the key works, but the URL serves another database"
     if not seen.alive:
         return "not known while the sandbox does not answer"
     return Arms[(seen.reason or "unknown").upper()].value
+
+
+def _proven(proven: bool | None, why: str) -> str:
+    """Whether the URL serves the sandbox's database."""
+    if proven:
+        return "the URL serves this sandbox"
+    return f"no: {why}" if proven is False else f"not known: {why}"
 
 
 def _file(state: FileState) -> str:
@@ -102,6 +112,7 @@ def relink(done: RelinkReport) -> Iterator[Row]:
     yield ".env", f"{words}, mode 600  ({_short(done.env)})"
     if not done.dry:
         yield "agent", f"armed  ({done.login}, id {done.user_id})"
+        yield "proven", _proven(done.proven, done.proven_why)
 
 
 def lab(made: LabReport) -> Iterator[Row]:
@@ -176,5 +187,6 @@ def provision(done: ProvisionReport) -> Iterator[Row]:
     if done.enabled:
         yield "enabled", "yes, it was disabled"
     yield "rights", f"{len(done.rights_granted)} granted, {len(done.rights_present)} there already"
+    yield "proven", _proven(done.proven, done.proven_why)
     yield "key", f"new, proven with GET /users/info, mode 600  ({_short(done.key_file)})"
     yield "took", f"{done.seconds:.1f} s"

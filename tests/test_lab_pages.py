@@ -217,7 +217,7 @@ def test_banner_and_title_of_the_settings_show_before_and_after_the_login(lab_ro
         assert rows[0][1] in inside
         assert "Copy" in re.sub("<style>.*?</style>", "", outside)
     finally:
-        query(lab_root, b"DELETE FROM llx_const WHERE name = ANY(%s)", [name for name, _ in rows])
+        query(lab_root, b"DELETE FROM llx_const WHERE entity = 1 AND name = ANY(%s)", [r[0] for r in rows])
 
 
 def test_database_swapped_under_the_erp_needs_no_restart(lab_root: Path) -> None:

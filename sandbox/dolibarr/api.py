@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -47,6 +49,7 @@ class Answer:
     body: Any
     location: str
     milliseconds: float
+    content: bytes = b""
 
     @property
     def is_json(self) -> bool:
@@ -77,6 +80,7 @@ class Client:
         self.url, self.timeouts = url, timeouts
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy or a netrc would see the key
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
         self._session.verify = bundle or True
 
@@ -99,11 +103,28 @@ class Client:
     def send(self, method: str, path: str, key: str | None, body: object = None) -> Answer:
         """Send one request; see `get` and `post`."""
         headers = {"Accept": "application/json", **({"DOLAPIKEY": key} if key else {})}
+        try:
+            answer = self._send(method, f"{self.url}/api/index.php/{path}", headers, body)
+        except requests.exceptions.InvalidHeader:
+            raise Unreachable(
+                "the key holds characters that no HTTP header can carry", "run: inv provision"
+            ) from None
+        return replace(answer, body=_json(answer.content_type, answer.content))
+
+    def page(self, url: str) -> Answer:
+        """``GET`` a page as nobody, without a key and without a cookie.
+
+        Raises:
+            Unreachable: no answer within the timeouts, and why.
+        """
+        return self._send("GET", url, {"Accept": "text/html", "Cache-Control": "no-cache"})
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: object = None) -> Answer:
         started = time.monotonic()
         try:
             with self._session.request(
                 method,
-                f"{self.url}/api/index.php/{path}",
+                url,
                 headers=headers,
                 json=body,
                 timeout=(self.timeouts.connect, self.timeouts.read),
@@ -114,14 +135,13 @@ class Client:
                 return Answer(
                     response.status_code,
                     response.headers.get("Content-Type", "").lower(),
-                    _json(response.headers.get("Content-Type", "").lower(), content),
+                    None,
                     response.headers.get("Location", ""),
                     (time.monotonic() - started) * 1000,
+                    content,
                 )
         except requests.exceptions.InvalidHeader:
-            raise Unreachable(
-                "the key holds characters that no HTTP header can carry", "run: inv provision"
-            ) from None
+            raise
         except requests.exceptions.RequestException as error:
             raise Unreachable(
                 f"{self.url} does not answer: {_why(error, self.timeouts)}",

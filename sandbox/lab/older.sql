@@ -10,3 +10,6 @@ UPDATE llx_const SET value = 'Arcodange Distribution (old sandbox)' WHERE name =
 UPDATE llx_user SET api_key = NULL;
 -- a real Dolibarr calls prod's webhook whatever its status (16), and undoes the change when nobody answers
 DELETE FROM llx_webhook_target;
+-- its pages say whose sandbox it is, as those of a refreshed one do
+INSERT INTO llx_const (name, entity, value, type, visible) VALUES
+  ('MAIN_HTML_HEADER', 0, '<meta name="dolibarr-sandbox" content="lab">', 'chaine', 0);

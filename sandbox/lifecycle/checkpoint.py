@@ -10,7 +10,7 @@ from sandbox import copies, documents
 from sandbox.engines import Engine
 from sandbox.engines.ledger import LAST, readable
 from sandbox.errors import Failed, Refused, UsageError
-from sandbox.lifecycle import arms, consent, copying, facts, journal, plan, shelf, swap, tidy
+from sandbox.lifecycle import arms, consent, copying, facts, journal, plan, record, shelf, swap, tidy
 from sandbox.lifecycle.observe import NEXT, OLD, Sandbox
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.replaceable import guard_of, require_folder
@@ -36,6 +36,7 @@ class SaveReport:
     dolibarr: str | None
     refresh: str | None
     armed: bool | None
+    proven: bool | None  # the URL serves this database; asked of an agent whose key works
     seconds: float
     warnings: tuple[str, ...] = ()
 
@@ -77,8 +78,9 @@ def save(
         dolibarr=made.version,
         refresh=made.refresh,
         armed=made.armed,
+        proven=saving.armed.proven,
         seconds=round(time.monotonic() - begun, 2),
-        warnings=saving.warnings,
+        warnings=(*saving.warnings, *filter(None, [saving.armed.doubt])),
     )
 
 
@@ -104,11 +106,14 @@ class _Saving:
         self.folder = live_folder(self.engine, self.runner)
         if self.folder is not None:  # a copy is made beside or in it, and none of a home or of prod's
             require_folder(self.engine, self.runner, self.folder, unmarked=True)
+        self.armed = arms.Armed(None, "not asked")
 
     def do(self) -> Checkpoint:
         """Do all of it."""
         steps = self.steps
-        armed = arms.look(steps.settings)
+        armed = self.armed = arms.look(self.engine, self.runner)
+        if steps.book is not None:
+            record.settle(steps.book.desk, self.sandbox.mark)
         page = first_page(steps, "save", self.folder, checkpoint=self.name)
         tidy.refuse_foreign(self.engine, self.seen, page)
         steps.begin(page)

@@ -39,7 +39,7 @@ def refuse_mix_ups(settings: Settings, *, db_only: bool) -> None:
     """
     mine, prods = settings.sandbox, settings.prod
     if mine.url is not None:
-        refuse_prod_url(settings)
+        refuse_prod_url(settings, ask=False)  # the databases themselves are compared
     if mine.database and prods.database and _where(mine) == _where(prods):
         raise Refused(
             f"the sandbox's database is prod's: {_address(mine.database)}", f"check {settings.name}.database"

@@ -12,15 +12,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sandbox.lifecycle import mark
 from sandbox.postgres import literal
 
-MARK = "DOLIBARR_SANDBOX"  # this constant makes a database a sandbox; its value is the run that made it
+MARK = mark.NAME  # this constant makes a database a sandbox; its value is the run that made it
 BANNER = (
     "<style>/* dolibarr-sandbox */ body:before{content:'SANDBOX, not production';display:block;"
     "position:sticky;top:0;z-index:99999;padding:2px;text-align:center;font-weight:bold;"
     "background:#b30000;color:#fff}</style>"
 )
-_SIGN = "dolibarr-sandbox"  # in the banner: it is there already
+_SIGN = "/* dolibarr-sandbox */"  # in the banner: it is there already
 _CONST = "public.llx_const"
 _CONST_COLUMNS = ("name", "entity", "value")
 
@@ -208,8 +209,7 @@ def script(run: str, *, everything: bool) -> str:
     rules: Iterable[Rule] = (*KEYS, *(RULES if everything else ()))
     calls = "".join(_call(rule) for rule in rules)
     # unguarded: what carries no mark must never be taken for a finished sandbox
-    mark = "".join(f"{rule.statement};\n" for rule in switched("mark", MARK, run))
-    return f"{_SETUP}{calls}{mark}{_TELL}"
+    return f"{_SETUP}{calls}{mark.written(run)}{_TELL}"
 
 
 def _call(rule: Rule) -> str:

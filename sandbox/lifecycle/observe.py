@@ -11,7 +11,7 @@ from sandbox.engines import Engine
 from sandbox.errors import SandboxError, UsageError
 from sandbox.lifecycle import blocked, left
 from sandbox.lifecycle.left import Left
-from sandbox.lifecycle.neutralize import MARK
+from sandbox.lifecycle.mark import NAME as MARK
 from sandbox.lifecycle.shape import OWNERS, RELATIONS
 from sandbox.postgres import APPLICATION, WATCH, Access, failure, literal, together
 from sandbox.settings import Side

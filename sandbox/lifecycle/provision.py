@@ -14,8 +14,11 @@ from sandbox.dolibarr import api, browser, credentials, identity, rights
 from sandbox.dolibarr.session import administrator
 from sandbox.dolibarr.trail import Trail
 from sandbox.errors import Failed, Refused, SandboxError, Unreachable
+from sandbox.lifecycle import proof, record
 from sandbox.lifecycle.interrupt import noticing
+from sandbox.lifecycle.proof import Proof
 from sandbox.settings import Settings
+from sandbox.shell import Runner
 from sandbox.sides import refuse_prod_url
 
 if TYPE_CHECKING:
@@ -39,15 +42,24 @@ class ProvisionReport:
     version: str | None = None
     seconds: float = 0.0
     dry: bool = False
+    proven: bool | None = None  # the URL serves the sandbox's database
+    proven_why: str = ""  # why that is not known; empty when it is
 
 
-def provision(
-    settings: Settings, *, headless: bool, say: Say, relink: Callable[[Settings], object], dry: bool = False
+def provision(  # noqa: PLR0913
+    settings: Settings,
+    runner: Runner,
+    *,
+    headless: bool,
+    say: Say,
+    relink: Callable[[Settings], object],
+    dry: bool = False,
 ) -> ProvisionReport:
     """Create or reuse the agent, grant what it lacks, give it a new key, prove the key, keep it, relink.
 
     Args:
         settings: the sandbox.
+        runner: what runs the commands that reach the sandbox's database.
         headless: show no browser; needs the credentials file.
         say: tells the person what happens.
         relink: called with the settings at the end, when the new key is in its file.
@@ -55,13 +67,14 @@ def provision(
 
     Raises:
         UsageError: rights, credentials, browser or display are not usable.
-        Refused: the URL is prod's, the agent is an administrator, or git tracks the key file.
+        Refused: the URL is prod's or serves another database than the sandbox's, the agent is an
+            administrator, or git tracks the key file.
         Unreachable: the sandbox does not answer.
         Failed: a page or the API did not do what it should; a screenshot is kept of the page.
     """
     started = time.monotonic()
     wanted = rights.checked(settings.agent.rights)
-    refuse_prod_url(settings)
+    note = refuse_prod_url(settings, ask=not dry)
     found = (credentials.required if headless else credentials.read)(settings.files.credentials)
     if found is not None and found.login.lower() == settings.agent.login.lower():
         raise Refused(
@@ -72,27 +85,51 @@ def provision(
     if dry:
         return _dry(settings, wanted, say)
     browser.refuse_without_display(headless=headless)
+    client = api.Client(settings.url, settings.timeouts)
     with noticing() as interrupt:
         try:
-            armed = _provision(settings, wanted, found, say, headless=headless)
+            _refuse_deaf(client)
+            proven = _proven(settings, runner, note, say)
+            armed = _provision(settings, client, wanted, found, say, headless=headless)
         except (KeyboardInterrupt, SandboxError) as error:
             if isinstance(error, SandboxError) and not interrupt.asked:
                 raise
             raise Failed("stopped by Ctrl-C", "run it again: it goes on from what is there") from None
     relink(settings)
-    return replace(armed, seconds=round(time.monotonic() - started, 1))
+    seconds = round(time.monotonic() - started, 1)
+    return replace(armed, seconds=seconds, proven=proven.proven, proven_why=proven.why)
 
 
-def _provision(
+def _proven(settings: Settings, runner: Runner, note: str, say: Say) -> Proof:
+    """Prove that what the URL leads to is the sandbox, before anything is armed there.
+
+    Raises:
+        Refused: it is not.
+    """
+    found = proof.prove(settings, runner)
+    notes = [note, proof.refuse_prods(settings, found)]
+    found.refuse()
+    if found.proven:
+        say(f"proven: {settings.url} serves the sandbox's database (mark {found.mark})")
+        record.correct(settings, runner, found.mark)
+    elif found.mark is not None:
+        raise Refused(found.why, found.next_step)
+    else:
+        say(f"not proven that {settings.url} is the sandbox: {found.why}; it {found.shown.words}")
+    for each in filter(None, notes):
+        say(each)
+    return found
+
+
+def _provision(  # noqa: PLR0913
     settings: Settings,
+    client: api.Client,
     wanted: tuple[str, ...],
     found: credentials.Credentials | None,
     say: Say,
     *,
     headless: bool,
 ) -> ProvisionReport:
-    client = api.Client(settings.url, settings.timeouts)
-    _refuse_deaf(client)
     key = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(_KEY_LENGTH))
     trail = Trail(settings.agent.login)
     trail.guard(key, found.password if found else "")
@@ -153,6 +190,7 @@ def _prove(client: api.Client, settings: Settings, wanted: tuple[str, ...], key:
 
 
 def _dry(settings: Settings, wanted: tuple[str, ...], say: Say) -> ProvisionReport:
+    say(f"would prove that {settings.url} serves the sandbox's database")
     say(f"would log in at {settings.url} as an administrator")
     say(f"would create or reuse {settings.agent.login}, enable it, and grant {', '.join(wanted)}")
     say(

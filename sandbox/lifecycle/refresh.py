@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.engines.ledger import CONTENT, readable
-from sandbox.lifecycle import checks, journal, plan, recover, script
+from sandbox.lifecycle import checks, journal, plan, record, recover, script
 from sandbox.lifecycle.adopt import Adopt, check_name
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
@@ -101,10 +101,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
             progress.note(f"an interrupted refresh was {before.outcome}: {action}")
         if settings.refresh.script is not None:
             seconds = script.run(settings, runner, book, run, db_only=db_only, progress=progress)
-            outcome = Outcome(
-                why_full="your own script",
-                warnings=("your own script did the refresh: nothing was verified",),
-            )
+            outcome = script.marked(settings, runner, run)
             report = _report(run, "script", outcome, seconds, before.told)
         else:
             engine = engine_for(settings, run, runner)
@@ -212,6 +209,7 @@ def _record(settings: Settings, book: journal.Book, report: RefreshReport, outco
             "finished": journal.now(),
             "seconds": report.seconds,
             "strategy": report.strategy,
+            record.KEY: [report.run] if outcome.marked else [],
             "prod": f"{database.name}@{database.host}:{database.port}" if database else None,
         }
     )

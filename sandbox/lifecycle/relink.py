@@ -8,7 +8,10 @@ from sandbox import envfile
 from sandbox.dolibarr.api import Client
 from sandbox.dolibarr.identity import Arms
 from sandbox.errors import Failed, Unreachable
+from sandbox.lifecycle import record
+from sandbox.lifecycle.proof import prove, refuse_prods
 from sandbox.settings import Settings
+from sandbox.shell import Runner
 from sandbox.sides import refuse_prod_url
 
 _CURES = {
@@ -29,9 +32,11 @@ class RelinkReport:
     login: str
     user_id: int | None
     dry: bool = False
+    proven: bool | None = None  # the URL serves the sandbox's database
+    proven_why: str = ""  # why that is not known; empty when it is
 
 
-def relink(settings: Settings, *, dry: bool = False) -> RelinkReport:
+def relink(settings: Settings, runner: Runner, *, dry: bool = False) -> RelinkReport:
     """Prove the key file's key with ``GET /users/info``, then write it and the URL into the .env.
 
     The .env is written only with a key that works, keeps every other line, and ends with mode 600.
@@ -41,9 +46,9 @@ def relink(settings: Settings, *, dry: bool = False) -> RelinkReport:
     Raises:
         Failed: there is no key, or the key does not authenticate as the agent.
         Unreachable: the sandbox does not answer, or cannot.
-        Refused: the sandbox's URL is prod's, or git tracks the .env.
+        Refused: the sandbox's URL is prod's or serves another database, or git tracks the .env.
     """
-    refuse_prod_url(settings)
+    refuse_prod_url(settings, ask=not dry)
     files = settings.files
     key = envfile.read_secret(files.key)
     if dry:
@@ -59,9 +64,20 @@ def relink(settings: Settings, *, dry: bool = False) -> RelinkReport:
         )
     if owner.arms is not Arms.ARMED:
         raise Failed(f"{settings.url}: {owner.arms.value}", _CURES[owner.arms])
+    found = prove(settings, runner)
+    refuse_prods(settings, found)
+    found.refuse()
+    record.correct(settings, runner, found.mark)
     wanted = {settings.env.url: settings.url, settings.env.key: key}
     held = envfile.read_values(files.env)
     changed = wanted.items() - held.items() != set() or envfile.mode_of(files.env) != envfile.SECRET_MODE
     if changed:
         envfile.set_values(files.env, wanted)
-    return RelinkReport(str(files.env), changed, settings.agent.login, owner.user_id)
+    return RelinkReport(
+        str(files.env),
+        changed,
+        settings.agent.login,
+        owner.user_id,
+        proven=found.proven,
+        proven_why=found.why,
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import Busy, ExitCode, Refused
-from sandbox.lifecycle import arms, checkpoint, copying, plan, shelf, strangers, swap
+from sandbox.lifecycle import arms, checkpoint, copying, plan, record, shelf, strangers, swap
 from sandbox.lifecycle.observe import NEXT, OLD
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.replaceable import require_database
@@ -34,7 +34,8 @@ class RewindReport:
     database_bytes: int
     documents: dict[str, int] | None  # files, bytes; None: left as they were
     unavailable_ms: int  # for how long the sandbox could not answer
-    armed: bool | None  # None: the ERP did not answer
+    armed: bool | None  # None: the ERP did not answer, or is not known to serve this database
+    proven: bool | None  # the URL serves this database; asked of an agent whose key works
     agent: str  # the same in words
     seconds: float
     warnings: tuple[str, ...]
@@ -86,6 +87,7 @@ def rewind(
         documents=work.files.report if work.files else None,
         unavailable_ms=work.away,
         armed=work.armed.armed,
+        proven=work.armed.proven,
         agent=work.armed.words,
         seconds=round(time.monotonic() - begun, 2),
         warnings=(*work.warnings, *(work.files.warnings if work.files else ())),
@@ -98,6 +100,8 @@ def _verdict(goal: Checkpoint, armed: arms.Armed) -> tuple[ExitCode, str]:
     """The exit code, and what mends it; a checkpoint without an armed agent is to have none."""
     if armed.armed:
         return ExitCode.DONE, ""
+    if armed.doubt:
+        return ExitCode.DONE if armed.proven is None else ExitCode.NOT_ARMED, armed.next_step
     if armed.armed is None:
         code = ExitCode.UNREACHABLE if goal.armed else ExitCode.DONE
         return code, "check the URL, the network and that the sandbox runs, then: inv status"
@@ -157,6 +161,8 @@ class _Rewinding:
         steps.turn("back")
         told = self._beside()
         steps.turn("swap")
+        if steps.book is not None:
+            record.expect(steps.book.desk, self.goal.refresh)
         noted = [self.side_by_side.submit(self._note_origin, told)] if told else []
         try:
             self.away = self._exchange((copying.claim(self.engine.run), self.sandbox.comment))
@@ -165,6 +171,8 @@ class _Rewinding:
         if self.files is not None:
             self.files.swap()
         steps.turn("clean")
+        if steps.book is not None:
+            record.settle(steps.book.desk, self.goal.refresh)
         self._clean()
 
     def _beside(self) -> dict[str, Any]:
@@ -217,7 +225,7 @@ class _Rewinding:
     def _clean(self) -> None:
         """Drop what was replaced, while the ERP is asked who the agent is."""
         steps = self.steps
-        asked = None if steps.dry else self.side_by_side.submit(arms.look, steps.settings)
+        asked = None if steps.dry else self.side_by_side.submit(arms.look, self.engine, self.runner)
         tasks = [self.side_by_side.submit(self.files.clean)] if self.files else []
         try:
             steps.sql(steps.live.maintenance, swap.drop(self.names.old), f"dropping {self.names.old}")
@@ -226,3 +234,5 @@ class _Rewinding:
         for task in tasks:
             task.result()
         self.armed = asked.result() if asked else arms.Armed(None, "not asked in a dry run")
+        if self.armed.doubt:
+            self.warnings.append(self.armed.doubt)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shlex
 import time
+from contextlib import suppress
 from typing import TextIO, cast
 
+from sandbox.engines import engine_for
 from sandbox.engines.local import LocalEngine
-from sandbox.errors import ExitCode, Failed
-from sandbox.lifecycle import journal
+from sandbox.errors import ExitCode, Failed, SandboxError, Unreachable, UsageError
+from sandbox.lifecycle import checks, journal, mark
+from sandbox.lifecycle.observe import observe_prod, observe_sandbox
 from sandbox.lifecycle.progress import Progress
+from sandbox.lifecycle.work import Outcome
+from sandbox.postgres import failure, together
 from sandbox.settings import Settings
 from sandbox.shell import Runner, change
 
@@ -76,3 +81,36 @@ def run(  # noqa: PLR0913
         error.code = cast("ExitCode", result.exited)  # the contract: a wrapped script's exit code is kept
         raise error
     return time.monotonic() - begun
+
+
+def marked(settings: Settings, runner: Runner, run: str) -> Outcome:
+    """Mark what the script made as a sandbox, where its database can be reached; what is told of the script.
+
+    Without the mark the sandbox's URL cannot be tied to its database, and no agent is armed there.
+    """
+    said = "your own script did the refresh: nothing was verified"
+    if settings.engine is None or settings.sandbox.database is None:
+        return Outcome(why_full="your own script", warnings=(said,), marked=False)
+    try:
+        _mark(settings, runner, run)
+    except SandboxError as error:
+        why = f"no mark was written: {error.what}; provision will refuse"
+        return Outcome(why_full="your own script", warnings=(said, why), marked=False)
+    return Outcome(why_full="your own script", warnings=(said,))
+
+
+def _mark(settings: Settings, runner: Runner, run: str) -> None:
+    checks.refuse_mix_ups(settings, db_only=True)
+    engine = engine_for(settings, run, runner)
+    engine.find(settings.sandbox)
+    here = observe_sandbox(engine, runner).identity
+    with suppress(Unreachable, UsageError):  # a team's own script may be all that reaches prod
+        engine.find(settings.prod)
+        checks.refuse_same(settings, observe_prod(engine, runner).identity, here)
+    access = engine.access(settings.sandbox)
+    command = access.psql(mark.written_if_dolibarr(run)).text()
+    result = change(runner, engine.database_command(settings.sandbox, command))
+    if result.exited != 0:
+        raise failure(access, result, f"writing a mark into {access.label}")
+    if not together(result.stdout)["dolibarr"]:
+        raise Failed(f"{access.label} has no llx_const")

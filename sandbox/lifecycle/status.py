@@ -1,19 +1,23 @@
 """Status: read the sandbox's world over HTTP and from files, and change nothing.
 
-It needs no cluster and no database access: two requests and a few small files.
+It needs no cluster and no database access: two requests, a third for the login page when it is recorded here
+which mark that page should show, and a few small files.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox import envfile
 from sandbox.dolibarr.api import Client, Health, Pulse
 from sandbox.dolibarr.identity import Arms, WhoAmI
+from sandbox.dolibarr.shown import Shown, look
 from sandbox.errors import ExitCode, Unreachable
-from sandbox.lifecycle import journal
+from sandbox.lifecycle import journal, record
 from sandbox.lifecycle.detach import Detached, newest
+from sandbox.lifecycle.proof import NOTHING_RECORDED, Proof, recorded
 from sandbox.settings import Settings
 from sandbox.shell import Runner
 from sandbox.sides import refuse_prod_url
@@ -41,7 +45,9 @@ class Status:
     version: str | None
     latency_ms: int | None
     armed: bool
-    reason: str | None  # why not armed: a name of `Arms`, in lower case
+    reason: str | None  # why not armed: a name of `Arms`, in lower case, or another_database
+    proven: bool | None  # the URL serves what the last refresh or rewind recorded here put in
+    proven_why: str  # why not, or why that is not known; empty when it is proven
     login: str
     user_id: int | None
     admin: bool
@@ -65,13 +71,17 @@ def observe(settings: Settings, runner: Runner | None = None) -> Status:
         Refused: the sandbox's URL is prod's.
         UsageError: no URL is configured, or a file cannot be read.
     """
-    refuse_prod_url(settings)
+    note = refuse_prod_url(settings)
     key = envfile.read_secret(settings.files.key)
-    health, pulse, owner = _ask(settings, key)
     here = journal.look(settings, runner)
+    (health, pulse, owner), proof = _asked(settings, key, here)
+    elsewhere = owner.arms is Arms.ARMED and proof.proven is False
+    armed = owner.arms is Arms.ARMED and not elsewhere
     detached = None if here.problem or runner is None else newest(settings, runner, here.last_refresh)
     code, step = _verdict(pulse, owner.arms, here.interrupted is not None)
-    missing = set(settings.agent.rights) - set(owner.rights) if owner.arms is Arms.ARMED else set()
+    if elsewhere and code is ExitCode.DONE:
+        code, step = ExitCode.NOT_ARMED, proof.next_step
+    missing = set(settings.agent.rights) - set(owner.rights) if armed else set()
     if not step and missing:
         step = "run: inv provision  (some configured rights are missing)"
     env = _env_file(settings, key)
@@ -85,8 +95,10 @@ def observe(settings: Settings, runner: Runner | None = None) -> Status:
         http=pulse.http if pulse else None,
         version=pulse.version if pulse else None,
         latency_ms=round(pulse.milliseconds) if pulse else None,
-        armed=owner.arms is Arms.ARMED,
-        reason=None if owner.arms is Arms.ARMED else owner.arms.name.lower(),
+        armed=armed,
+        reason=None if armed else "another_database" if elsewhere else owner.arms.name.lower(),
+        proven=proof.proven,
+        proven_why="; ".join(filter(None, (proof.why, "" if proof.proven else note))),
         login=settings.agent.login,
         user_id=owner.user_id,
         admin=owner.admin,
@@ -102,6 +114,19 @@ def observe(settings: Settings, runner: Runner | None = None) -> Status:
         exit_code=int(code),
         next_step=step,
     )
+
+
+def _asked(
+    settings: Settings, key: str | None, here: journal.Look
+) -> tuple[tuple[str, Pulse | None, WhoAmI], Proof]:
+    """What the API told, and what the login page shows, where something is known to compare it with."""
+    marks = record.marks(here.last_refresh)
+    if not marks:
+        why = here.problem or NOTHING_RECORDED
+        return _ask(settings, key), Proof(None, why, Shown(None, dolibarr=False, words="was not asked"))
+    with ThreadPoolExecutor(1) as meanwhile:
+        shown = meanwhile.submit(look, settings.url, settings.timeouts)
+        return _ask(settings, key), recorded(settings, marks, shown.result())
 
 
 def _ask(settings: Settings, key: str | None) -> tuple[str, Pulse | None, WhoAmI]:

@@ -13,7 +13,7 @@ from typing import Any
 from sandbox import documents, removal, sync
 from sandbox.engines import Engine
 from sandbox.errors import Failed
-from sandbox.lifecycle import journal, neutralize, stream, verify
+from sandbox.lifecycle import journal, neutralize, record, stream, verify
 from sandbox.lifecycle.arrival import Copied
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.plan import Folders, Plan
@@ -43,6 +43,7 @@ class Outcome:
     why_full: str = ""
     carried: dict[str, int] | None = None  # tables and rows that travelled
     remembered: Remembered | None = None  # of the copy, for the next refresh
+    marked: bool = True  # the new database carries the run's mark
 
 
 class Snapshot:
@@ -107,6 +108,11 @@ class Work:
             self.book.write(replace(self.first_page(phase), **changes))
         else:
             self.book.turn(phase, **changes)
+
+    def expect_mark(self) -> None:
+        """Before the copy is visible: its mark may be shown from now on."""
+        if self.book is not None:
+            record.expect(self.book.desk, self.engine.run)
 
     def first_page(self, phase: str) -> journal.Journal:
         """What the journal says before anything is changed."""

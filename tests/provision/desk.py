@@ -25,6 +25,7 @@ from sandbox.dolibarr import api, identity
 from sandbox.errors import SandboxError
 from sandbox.lab.access import password_of
 from sandbox.lifecycle.provision import ProvisionReport, provision
+from tests.worlds import context
 
 RIGHTS = ("user.self.creer", "societe.lire", "societe.creer", "propale.lire", "banque.lire")
 
@@ -143,7 +144,9 @@ class Desk:
             self.relinked += 1
 
         chosen = self.settings(login, **tree)
-        return provision(chosen, headless=headless, say=self.said.append, relink=relink, dry=dry)
+        return provision(
+            chosen, context(dry=dry), headless=headless, say=self.said.append, relink=relink, dry=dry
+        )
 
     def write_tasks(self, login: str, url: str, timeout: float = 20) -> None:
         """Make the folder one in which `inv provision` works."""

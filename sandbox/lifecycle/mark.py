@@ -1,0 +1,48 @@
+"""The mark of a sandbox: the id of the refresh that made it, in its database and on every page it serves.
+
+By it a database is known to be a sandbox's, and a URL to lead to that database. A run's id is when it began
+and 24 random bits: two refreshes have the same one only if they began in one second, and then once in 16
+million times. A copy of the database has it too; to tell a copy from the sandbox, `shown_with` writes a word
+beside it that was made up a moment ago.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+NAME = "DOLIBARR_SANDBOX"  # the constant in llx_const
+_BETWEEN = "/"  # the run and the word
+
+
+def with_word(run: str, word: str) -> str:
+    """What pages show after `shown_with`."""
+    return f"{run}{_BETWEEN}{word}" if word else run
+
+
+def run_of(shown: str) -> str:
+    """The run's id of what a page shows."""
+    return shown.partition(_BETWEEN)[0]
+
+
+def written(run: str) -> str:
+    """SQL for psql: mark a Dolibarr database as made by `run`; has no BEGIN and no COMMIT."""
+    return f"\\set run '{run}'\n\\set shown '{run}'\n{_text('mark')}"
+
+
+def written_if_dolibarr(run: str) -> str:
+    """SQL for psql: mark a database in which somebody else's script may have made anything."""
+    return f"{_text('marked')}\\if :dolibarr\nBEGIN;\n{written(run)}COMMIT;\n\\endif\n"
+
+
+def shown_with(word: str) -> str:
+    """SQL for psql: have a marked database's pages show `word`; tells the mark, null when there is none.
+
+    Args:
+        word: empty: none, as a refresh leaves it.
+    """
+    shown = f"\\set run :found\n\\set shown :found '{_BETWEEN if word else ''}{word}'\n"
+    return f"{_text('marked')}\\if :marked\nBEGIN;\n{shown}{_text('mark')}COMMIT;\n\\endif\n"
+
+
+def _text(name: str) -> str:
+    return resources.files("sandbox.lifecycle").joinpath(f"{name}.sql").read_text(encoding="utf-8")

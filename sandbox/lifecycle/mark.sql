@@ -1,0 +1,15 @@
+-- Mark a Dolibarr database as a sandbox's: in its own constants, and in the head of every page that it serves.
+-- Variables: run, the refresh that made it; shown, what the pages show: the run, or the run and a word after it.
+-- A row of another entity overrides entity 0 there, so each is written; what prod had in the head stays.
+\set meta '<meta name="dolibarr-sandbox" content="' :shown '">'
+UPDATE public.llx_const SET value = :'run' WHERE name = 'DOLIBARR_SANDBOX' AND value IS DISTINCT FROM :'run';
+INSERT INTO public.llx_const (name, entity, value, type, visible)
+SELECT 'DOLIBARR_SANDBOX', 0, :'run', 'chaine', 0
+ WHERE NOT EXISTS (SELECT FROM public.llx_const WHERE name = 'DOLIBARR_SANDBOX' AND entity = 0);
+-- first in the head: prod's own text may end within a comment or a script
+UPDATE public.llx_const SET value = concat(:'meta',
+       pg_catalog.regexp_replace(value, '<meta name="dolibarr-sandbox"[^>]*>', '', 'g'))
+ WHERE name = 'MAIN_HTML_HEADER';
+INSERT INTO public.llx_const (name, entity, value, type, visible)
+SELECT 'MAIN_HTML_HEADER', 0, :'meta', 'chaine', 0
+ WHERE NOT EXISTS (SELECT FROM public.llx_const WHERE name = 'MAIN_HTML_HEADER' AND entity = 0);
