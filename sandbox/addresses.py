@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 _PATIENCE = 2.0  # seconds for a name server; nothing waits longer for one
 _WEB = (80, 443)
-_LOOPBACK = "127.0.0.1"
+_LOCAL, _LOOPBACK = "localhost", "127.0.0.1"
 Addresses = frozenset[str]
 
 
@@ -36,7 +36,7 @@ class Place:
     @property
     def numeric(self) -> bool:
         """Whether the host is an address, or this machine itself, and no name that a server could go by."""
-        return self.host == "localhost" or self.host.endswith(".localhost") or _numeric(self.host) is not None
+        return self.host == _LOCAL or _numeric(self.host) is not None
 
 
 def resolved(*places: Place) -> list[Addresses | None]:
@@ -91,6 +91,8 @@ def _numeric(host: str) -> str | None:
 
 
 def _ask(host: str) -> Addresses | None:
+    if host == _LOCAL or host.endswith(f".{_LOCAL}"):  # by definition, whatever a name server says
+        return frozenset({_LOOPBACK})
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

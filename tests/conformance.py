@@ -9,7 +9,7 @@ import pytest
 from sandbox.lab.real.source import Source
 
 # what these files show, a real Dolibarr must do as well; test_browser.py is about this machine
-_SHARED = tuple(f"tests/provision/test_{name}.py" for name in ("converges", "refusals", "secrets"))
+_SHARED = tuple(f"tests/provision/test_{name}.py" for name in ("converges", "proven", "refusals", "secrets"))
 _WORDS = {"passed": "ok", "failed": "FAILED", "error": "ERROR"}
 
 

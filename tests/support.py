@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -77,7 +79,7 @@ class Double:
     """An HTTP server that answers what it is told, and remembers what it was asked and with which key."""
 
     def __init__(self) -> None:
-        self.replies: dict[str, Reply] = {}
+        self.replies: dict[str, Reply | Callable[[], Reply]] = {}
         self.asked: list[tuple[str, str | None]] = []
         double = self
 
@@ -85,7 +87,8 @@ class Double:
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0].removeprefix("/api/index.php/")
                 double.asked.append((path, self.headers.get("DOLAPIKEY")))
-                reply = double.replies.get(path, Reply(404, "no", "text/plain"))
+                given = double.replies.get(path, Reply(404, "no", "text/plain"))
+                reply = given if isinstance(given, Reply) else given()
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.content_type)
                 if reply.location:
@@ -110,6 +113,44 @@ class Double:
             self._server.shutdown()
             thread.join()
             self._server.server_close()
+
+
+def login_page(header: str) -> Reply:
+    """Dolibarr's login page, with this text in its head."""
+    return Reply(
+        body=f'<head>{header}</head><form id="login" method="post"></form>', content_type="text/html"
+    )
+
+
+@contextmanager
+def forwarded(url: str) -> Iterator[str]:
+    """A port on loopback that leads to the server at `url`, as `kubectl port-forward` makes one."""
+    target = urlsplit(url)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((target.hostname or "", target.port or 80)) as there:
+                back = threading.Thread(target=_pour, args=(there, self.request))
+                back.start()
+                _pour(self.request, there)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _pour(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Double, Reply, deaf_port, document, ops, run
+from tests.support import Double, Reply, deaf_port, document, login_page, ops, run
 
 KEY = "k3y-that-nobody-may-see"
 STATUS = Reply(body='{"success": {"code": 200, "dolibarr_version": "23.0.0"}}')
@@ -91,6 +92,69 @@ def test_the_key_never_follows_a_redirect(folder: Path, double: Double) -> None:
             assert run(folder, "status").returncode in (4, 5)
         assert run(folder, "relink-env").returncode == 5
     assert elsewhere.asked == []
+
+
+def recorded(folder: Path, *marks: str) -> None:
+    """What a refresh leaves in the state folder."""
+    state = folder / ".sandbox/sandbox"
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "last-refresh.json").write_text(json.dumps({"run": "r", "seconds": 1, "marks": marks}))
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (login_page('<meta name="dolibarr-sandbox" content="R1">'), (0, True, None)),
+        (login_page('<meta name="dolibarr-sandbox" content="R1/word">'), (0, True, None)),
+        (login_page('<meta name="dolibarr-sandbox" content="R2">'), (4, False, "another_database")),
+        (login_page("<meta>"), (4, False, "another_database")),
+        (Reply(502, "<title>Bad Gateway</title>", HTML), (0, None, None)),
+        (Reply(302, "", HTML, "https://login.example/"), (0, None, None)),
+        (Reply(200, "<p>maintenance</p>", HTML), (0, None, None)),
+    ],
+)
+def test_the_login_page_tells_which_database_the_url_serves(
+    folder: Path, double: Double, page: Reply, expected: tuple[int, bool | None, str | None]
+) -> None:
+    recorded(folder, "R0", "R1")
+    double.replies["/"] = page
+    done = run(folder, "status", "--json")
+    seen = document(done)
+    assert (done.returncode, seen["proven"], seen["reason"]) == expected
+    assert seen["armed"] is (expected[0] == 0)
+    assert bool(seen["proven_why"]) is (expected[1] is not True)
+    assert sorted(path for path, _ in double.asked) == ["/", "status", "users/info"]
+    assert [key for path, key in double.asked if path == "/"] == [None]
+    if expected[0]:
+        assert seen["next_step"].startswith("run: inv relink-env")
+        assert "another database" in run(folder, "status").stdout
+
+
+def test_a_page_in_the_same_host_is_followed_and_no_other(folder: Path, double: Double) -> None:
+    recorded(folder, "R1")
+    double.replies["/"] = Reply(302, "", HTML, "/index.php")
+    double.replies["/index.php"] = login_page('<meta name="dolibarr-sandbox" content="R1">')
+    assert document(run(folder, "status", "--json"))["proven"] is True
+    with Double().serving() as elsewhere:
+        elsewhere.replies = {"/": login_page('<meta name="dolibarr-sandbox" content="R1">')}
+        double.replies["/"] = Reply(302, "", HTML, f"{elsewhere.url}/")
+        assert document(run(folder, "status", "--json"))["proven"] is None
+        assert elsewhere.asked == []
+
+
+def test_without_a_record_of_a_mark_nothing_is_known_and_nothing_asked(folder: Path, double: Double) -> None:
+    recorded(folder)
+    seen = document(run(folder, "status", "--json"))
+    assert (seen["exit_code"], seen["armed"], seen["proven"]) == (0, True, None)
+    assert "no refresh is recorded here" in seen["proven_why"]
+    assert [path for path, _ in double.asked] == ["status", "users/info"]
+
+
+def test_a_refused_key_stays_the_reason_where_the_page_differs_too(folder: Path, double: Double) -> None:
+    recorded(folder, "R1")
+    double.replies.update({"/": login_page("<meta>"), "status": Reply(401)})
+    seen = document(run(folder, "status", "--json"))
+    assert (seen["reason"], seen["proven"], seen["next_step"]) == ("key_refused", False, "run: inv provision")
 
 
 def test_no_key_file_is_not_armed(folder: Path, double: Double) -> None:

@@ -15,7 +15,13 @@ from tests.provision.proxy import Proxy
 
 @pytest.fixture(scope="session")
 def erp(request: pytest.FixtureRequest) -> Erp:
-    return reach(lambda: request.getfixturevalue("lab_root"))
+    found = reach(lambda: request.getfixturevalue("lab_root"))
+    found.execute(
+        "INSERT INTO llx_const (name, entity, value, type, visible) SELECT %s, 0, 'tests', 'chaine', 0"
+        " WHERE NOT EXISTS (SELECT FROM llx_const WHERE name = %s)",
+        *["DOLIBARR_SANDBOX"] * 2,
+    )
+    return found
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ class Erp:
     login: str
     password: str
     database: str
+    access: dict[str, Any] = field(default_factory=dict)  # the settings by which a task reaches its database
 
     def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement in its database; its rows."""
@@ -98,8 +99,8 @@ def reach(lab_root: Callable[[], Path]) -> Erp:
     """The ERP that the environment names, else the lab's stand-in."""
     given = os.environ.get("DOLIBARR_TEST_URL")
     if given:
-        names = ("DOLIBARR_TEST_LOGIN", "DOLIBARR_TEST_PASSWORD", "DOLIBARR_TEST_DATABASE")
-        return Erp(given.rstrip("/"), *(os.environ[name] for name in names))
+        login, secret, where = (os.environ[f"DOLIBARR_TEST_{n}"] for n in ("LOGIN", "PASSWORD", "DATABASE"))
+        return Erp(given.rstrip("/"), login, secret, where)
     root = lab_root()
     tree = lab.configuration(root)
     assert tree is not None
@@ -109,7 +110,9 @@ def reach(lab_root: Callable[[], Path]) -> Erp:
         host=where["host"], port=where["port"], dbname=where["name"], user=role, password=password
     )
     values = envfile.read_values(root / "test/.env.sandbox")
-    return Erp(tree["url"], values["DOLIBARR_ADMIN_LOGIN"], values["DOLIBARR_ADMIN_PASSWORD"], database)
+    access = {name: tree[name] for name in ("engine", "database", "postgres")}
+    login, secret = values["DOLIBARR_ADMIN_LOGIN"], values["DOLIBARR_ADMIN_PASSWORD"]
+    return Erp(tree["url"], login, secret, database, access)
 
 
 @dataclass
@@ -120,10 +123,12 @@ class Desk:
     folder: Path
     said: list[str] = field(default_factory=list)
     relinked: int = 0
+    reached: bool = True  # the tasks may reach the ERP's database
 
     def settings(self, login: str, **tree: Any) -> settings.Settings:
         """The settings as a task would load them."""
-        wanted = {"url": self.erp.url, "agent": {"login": login, "rights": list(RIGHTS)}}
+        agent = {"login": login, "rights": list(RIGHTS)}
+        wanted = {"url": self.erp.url, "agent": agent, **(self.erp.access if self.reached else {})}
         config = Config(project_location=self.folder, lazy=True)
         return settings.load(config, base=merged(wanted, tree))
 

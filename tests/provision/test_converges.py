@@ -36,6 +36,8 @@ def test_provision_arms_an_agent_that_was_not_there(desk: Desk, agent: str) -> N
         rights_granted=RIGHTS,
         version=report.version,
         seconds=report.seconds,
+        proven=report.proven,
+        proven_why=report.proven_why,
     )
     assert desk.key is not None
     assert 40 <= len(desk.key) <= 66
