@@ -126,6 +126,7 @@ def test_without_a_browser_the_way_to_one_is_told(
 ) -> None:
     error = desk.failing(agent, browser={"executable": "no/such/browser"})
     assert "browser.executable is no program" in error.what
+    desk.reached = False  # no shell is on that PATH either
     monkeypatch.setenv("PATH", str(desk.folder))
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(desk.folder))
     error = desk.failing(agent)
