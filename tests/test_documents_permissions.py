@@ -20,6 +20,7 @@ from sandbox.lifecycle import checkpoint, checkpoints, journal, rewind
 from sandbox.lifecycle.recover import recover
 from sandbox.removal import Trial, tried
 from sandbox.shell import observe
+from tests.support import copy_programs
 from tests.worlds import World, context
 
 NOBODY, WEB = 65534, 33  # who refreshes; the web server's user
@@ -37,19 +38,27 @@ class Plain:
         return self._context.config
 
     def run(self, command: str, **kwargs: Any) -> Any:
-        who = f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups"
+        who = f"cd / && TMPDIR=/tmp setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups"
         return self._context.run(f"{who} sh -c {quote(command)}", **kwargs)
 
 
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Path]:
+    """PostgreSQL's programs, where a plain user may run them: our own may be in a closed folder."""
+    with tempfile.TemporaryDirectory(prefix="programs-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield copy_programs(Path(folder))
+
+
 @pytest.fixture
-def world(lab_root: Path) -> Iterator[World]:
+def world(lab_root: Path, programs: Path) -> Iterator[World]:
     """Folders that a plain user may enter, and whose sandbox side is that user's."""
     folder = Path(tempfile.mkdtemp(prefix="permissions-", dir="/tmp"))
     folder.chmod(0o755)
     made = World(lab_root, folder).make()
     passwords = folder / "pgpass"
     shutil.copy(made.base["postgres"]["passwords"], passwords)
-    made.overlay = {"postgres": {"passwords": str(passwords)}}
+    made.overlay = {"postgres": {"passwords": str(passwords), "programs": str(programs)}}
     passwords.chmod(0o600)
     own(folder)
     yield made
