@@ -10,39 +10,42 @@ watched() {
   { watcher || ender >/dev/null 2>&1; } | { read -r up && echo "$up"; exec cat >&4; }
 }
 looking() {
-  printf '\\set holder %s\nSELECT 1;\n' "$holder"
-  while printf '%s\n' "$look"; do sleep 0.3 >/dev/null 2>&1 4>&-; done
+  while printf '%s\n' "$look"; do sleep 0.3; done
 }
+# what is written to a program that has ended must not end this shell
+say() (
+  printf '%s\n' "$1"
+)
 given_up() {
   exec 7>&-
-  [ -z "$looking" ] || kill "$looking" 2>/dev/null
-  wait
+  [ -z "$watching" ] || say '\q' >&9 2>/dev/null
+  wait "$holding" $watching
+  exit "$1"
 }
-looking=
+watching=
 exec 4>&1 </dev/null
 mkfifo "$box/in" "$box/out" "$box/look" "$box/up" || { rm -rf "$box"; exit 1; }
 holder <"$box/in" >"$box/out" &
+holding=$!
 exec 7>"$box/in" 8<"$box/out"
-printf '%s\n' "$hold" >&7
-read -r holder DOLIBARR_SANDBOX_LOCKS <&8 || { rm -rf "$box"; given_up; exit 1; }
+say "$hold" >&7
+read -r holder DOLIBARR_SANDBOX_LOCKS <&8 || { rm -rf "$box"; given_up 1; }
 watched <"$box/look" >"$box/up" 7>&- 8<&- &
-looking >"$box/look" 7>&- 8<&- &
-looking=$!
-exec 9<"$box/up"
+watching=$!
+exec 9>"$box/look" 6<"$box/up"
 rm -rf "$box"
-read -r what DOLIBARR_SANDBOX_SNAPSHOT <&8 || { given_up; exit 1; }
+say "\\set holder $holder
+SELECT 1;" >&9
+looking >&9 2>/dev/null 4>&- 6<&- 7>&- 8<&- 9>&- &
+read -r what DOLIBARR_SANDBOX_SNAPSHOT <&8 || given_up 1
 [ "$what" = snapshot ] || {
   echo "ERROR:  relation $DOLIBARR_SANDBOX_SNAPSHOT was made or renamed while all were being locked" >&2
-  given_up
-  exit 1
+  given_up 1
 }
-read -r up <&9 || { given_up; exit 1; }
-exec 9<&-
+read -r up <&6 || given_up 1
 echo "$taken" >&2
 (
-exec 7>&- 8<&-
+exec 6<&- 7>&- 8<&- 9>&-
 body
 )
-code=$?
-given_up
-exit "$code"
+given_up $?
