@@ -21,6 +21,7 @@ nox.options.error_on_missing_interpreters = True
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 CLUSTER = "nox -s cluster"
 PLENTY = 6 * 10**9  # bytes; the tests take up to 2 of them
+DEBIAN = ("chromium", "libatomic1")  # the browser, and what Playwright's own driver needs
 FIND_BROWSER = """
 from playwright.sync_api import sync_playwright
 from sandbox.dolibarr.browser import find
@@ -83,28 +84,29 @@ def group(name: str) -> list[str]:
 
 def browser(session: nox.Session) -> None:
     """See to a browser: one that is there, else Playwright's own, else Debian's package."""
-    if found(session):
+    if not missing(session):
         return
     session.log("no browser yet: asking Playwright for its own")
     session.run(*module("playwright"), "install", "chromium", silent=True, success_codes=range(256))
-    if found(session):
+    if not missing(session):
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
         session.log("Playwright's own cannot be had here: installing Debian's chromium")
         session.run("apt-get", "update", "-q", external=True, silent=True, success_codes=range(256))
-        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium"]
+        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *DEBIAN]
         env = {"DEBIAN_FRONTEND": "noninteractive"}
         session.run(*install, env=env, external=True, silent=True, success_codes=range(256))
-    if not found(session):
-        session.error(
-            "no browser: install Chromium or Chrome (Debian: apt-get install chromium), then try again"
-        )
+    if why := missing(session):
+        session.error(f"no browser: {why}\n  next: install one (Debian: apt-get install {' '.join(DEBIAN)})")
 
 
-def found(session: nox.Session) -> bool:
-    """Whether provision would find a browser."""
+def missing(session: nox.Session) -> str:
+    """Why provision would find no browser; empty when it would."""
     said = session.run("python", "-c", FIND_BROWSER, silent=True, log=False, success_codes=[0, 1])
-    return "browser:" in str(said)
+    lines = str(said).strip().splitlines()
+    if any(line.startswith("browser:") for line in lines):
+        return ""
+    return next((line for line in lines if "shared libraries" in line), lines[-1])
 
 
 def memory() -> str | None:

@@ -44,16 +44,10 @@ def closed() -> Iterator[Path]:
 def python(folder: Path, code: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python in a closed folder, with the programs beside it and no home; `words` come before it."""
     path = f"{folder.parent / 'programs'}{os.pathsep}{REPOSITORY}"
-    own = {"HOME": "/nonexistent/home", "PYTHONPATH": path, "TMPDIR": str(folder)}
+    own = {"HOME": str(folder / "none"), "PYTHONPATH": path, "TMPDIR": str(folder)}
     return subprocess.run(
         [*words, sys.executable, "-c", code, str(folder)],
-        env={
-            **os.environ,
-            "HOME": "/nonexistent/home",
-            "PYTHONPATH": path,
-            "TMPDIR": str(folder),
-            **variables,
-        },
+        env={**os.environ, **own, **variables},
         cwd=folder,
         umask=0o077,
         capture_output=True,
@@ -175,7 +169,7 @@ def test_browser_starts_with_a_long_folder_of_temporary_files_and_leaves_nothing
     temporary.mkdir(parents=True)
     done = subprocess.run(
         [sys.executable, "-c", BROWSER],
-        env={**os.environ, **own, **variables},
+        env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -183,3 +177,28 @@ def test_browser_starts_with_a_long_folder_of_temporary_files_and_leaves_nothing
     )
     assert (done.stderr, done.stdout) == ("", "here\n")
     assert [path for path in (*home.rglob("*"), *temporary.rglob("*")) if not path.is_dir()] == []
+
+
+FIND = """
+from playwright.sync_api import sync_playwright
+from sandbox.dolibarr.browser import find
+with sync_playwright() as playwright:
+    print(find(playwright, None, headless=True))
+"""
+
+
+def test_browser_is_found_where_the_home_may_not_be_entered(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o000)
+    barred = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    done = subprocess.run(
+        [*barred, sys.executable, "-c", FIND],
+        env={**os.environ, "HOME": str(closed / "home")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    # found where this machine has one beside Playwright's download; refused in one line where not
+    assert "PermissionError" not in done.stderr
+    assert done.stdout.startswith("/") or "no browser was found" in done.stderr

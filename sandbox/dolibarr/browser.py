@@ -73,9 +73,9 @@ def find(playwright: Playwright, configured: Path | None, *, headless: bool) -> 
             )
         return configured
     own = Path(playwright.chromium.executable_path)
-    if own.is_file():
+    if shutil.which(own):
         return own
-    if headless:
+    if headless and os.access(own.parents[2], os.R_OK | os.X_OK):  # not in a home that may not be entered
         # `playwright install --only-shell` brings a browser without windows, in a folder of its own
         folder = own.parents[1].name.replace("chromium-", "chromium_headless_shell-")
         for shell in own.parents[2].glob(f"{folder}/*/*headless*shell*"):
