@@ -162,6 +162,7 @@ def unchanged(steady: World) -> Iterator[World]:
         ("ALTER SEQUENCE llx_facture_rowid_seq RESTART 1999", "sequence of public.llx_facture_rowid_seq"),
         ("DROP TRIGGER touch ON llx_societe", "trigger of touch on public.llx_societe is missing"),
         ("DROP VIEW invoiced", "relation of v public.invoiced is missing"),
+        ("COMMENT ON COLUMN llx_user.login IS 'x'", "comment of table column public.llx_user.login is there"),
         ("UPDATE llx_facture SET ref = 'FB7' WHERE rowid = 7", "content of public.llx_facture is not as in"),
         ("UPDATE llx_societe SET nom = NULL WHERE rowid = 7", "content of public.llx_societe is not as in"),
         ("UPDATE llx_facture SET total_ttc = -total_ttc WHERE rowid = 2", "content of public.llx_facture is"),

@@ -1,5 +1,5 @@
--- Empties the database, by the name of each object: what extensions own stays, and so does all of it when somebody else made an
--- object there since it was looked at. Each is dropped as its owner. `owners` and `objects` are temporary views.
+-- Empties the database, by the name of each object: what extensions own stays. Each is dropped as its owner. `objects` is a
+-- temporary view.
 DO $clear$
 DECLARE
   me text := current_user;
@@ -7,10 +7,6 @@ DECLARE
   statements text[];
   roles text[];
 BEGIN
-  IF EXISTS (SELECT FROM pg_temp.dolibarr_sandbox_objects WHERE classid <> 'pg_default_acl'::regclass
-                AND owner NOT IN (SELECT oid FROM pg_temp.dolibarr_sandbox_owners)) THEN
-    RAISE EXCEPTION 'somebody else made an object in the sandbox''s database meanwhile';
-  END IF;
   -- named before any is dropped: one drop takes others with it
   SELECT array_agg(format('DROP %s IF EXISTS %s CASCADE', kind, identity) ORDER BY place, objid),
          array_agg(pg_get_userbyid(owner) ORDER BY place, objid) INTO statements, roles

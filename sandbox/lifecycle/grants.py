@@ -1,85 +1,79 @@
-"""Carry over what other roles may do with the sandbox's tables, sequences and schemas.
+"""Carry over what other roles may do in the sandbox's database, with its default privileges, and prove it.
 
 A dump is restored without prod's grants: prod's roles have no business in the sandbox. The sandbox's own
-roles, such as an application that is not the owner or a monitor that only reads, must go on working.
+roles, such as an application that is not the owner or a monitor that only reads, must go on working, and
+nobody may do more than before.
 """
 
-# ruff: noqa: S608  # nothing from outside reaches this SQL
+# ruff: noqa: S608  # names reach SQL through postgres.literal, or %I and %L
 
 from __future__ import annotations
 
-_SCHEMAS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-_GRANTEE = "CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END"
-_OPTION = "CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
+from sandbox.engines import Engine
+from sandbox.errors import Refused, SandboxError
+from sandbox.lifecycle.holder import here
+from sandbox.lifecycle.programs import sql
+from sandbox.lifecycle.strangers import FOREIGN, UNVISITED
+from sandbox.postgres import Access, as_role, complaint, failure, literal
+from sandbox.shell import Result
 
-_GRANTED = f"""
-    SELECT format('%s %I.%I', CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname, relname)
-             AS object, a.grantee, a.privilege_type, a.is_grantable
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
-     WHERE {_SCHEMAS} AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND grantee <> relowner
-    UNION ALL
-    SELECT format('SCHEMA %I', nspname), a.grantee, a.privilege_type, a.is_grantable
-      FROM pg_namespace n, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a
-     WHERE {_SCHEMAS} AND grantee <> nspowner
-"""
-_DEFAULT = """format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s', pg_get_userbyid(defaclrole),
-              (SELECT format(' IN SCHEMA %I', nspname) FROM pg_namespace n WHERE n.oid = defaclnamespace))"""
-_KIND = """CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES'
-                WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END"""
+_ACLS = f"WITH owners AS (\n{sql('owners')}), acls AS (\n{sql('acls')})\n"
+_RIGHTS = f"{_ACLS}{sql('rights')}"
+_TABLE = "dolibarr_sandbox_rights"
 
-_QUERY = f"""
-SELECT 'REVOKE ALL ON SCHEMA public FROM PUBLIC' AS statement, 0 AS place
- WHERE EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public')
-UNION ALL
-SELECT format('GRANT %s ON %s TO %s%s', string_agg(DISTINCT privilege_type, ', '), object,
-              {_GRANTEE}, {_OPTION}), 1
-  FROM ({_GRANTED}) granted GROUP BY object, grantee, is_grantable
-UNION ALL
-SELECT format('%s GRANT %s ON %s TO %s%s', {_DEFAULT}, privilege_type, {_KIND}, {_GRANTEE}, {_OPTION}), 2
-  FROM pg_default_acl, aclexplode(defaclacl) a WHERE defaclobjtype IN ('r', 'S', 'f', 'T', 'n')
-"""
-
-_TABLE = "pg_temp.dolibarr_sandbox_grants"
-
-# strategy swap: out of the live database, into a table of the next one
-ASK = f"SET search_path = pg_catalog;\nCOPY ({_QUERY}) TO STDOUT;\n"
-TAKE = (
-    f"CREATE TEMP TABLE dolibarr_sandbox_grants (statement text, place integer);\nCOPY {_TABLE} FROM STDIN;\n"
+# for prod: on what PUBLIC has nothing there
+CLOSED = f"{_ACLS}{sql('closed')};\n"
+# strategy in-place: into a table of the same session, before the objects are dropped
+REMEMBER = f"CREATE TEMP TABLE {_TABLE} AS\n{_RIGHTS};\n"
+# out of the live database, into a table of the next one
+_ASK = f"SET search_path = pg_catalog;\n{UNVISITED}COPY (\n{_RIGHTS}) TO STDOUT;\n"
+_TAKE = (
+    "SET search_path = pg_catalog;\n"
+    f"CREATE TEMP TABLE {_TABLE} (object text, part text, owner text, kind text, acl text);\n"
+    f"COPY pg_temp.{_TABLE} FROM STDIN;\n"
 )
 
-# strategy in-place: into a table of the same session, before the objects are dropped
-REMEMBER = f"CREATE TEMP TABLE dolibarr_sandbox_grants AS {_QUERY};\n"
 
-# a clone of a checkpoint brings those of its own time
-CLEAR = f"""
-DO $clear$
-DECLARE revoke_text text;
-BEGIN
-  FOR revoke_text IN
-    SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', object, {_GRANTEE}) FROM ({_GRANTED}) granted
-    UNION ALL
-    SELECT DISTINCT format('%s REVOKE ALL ON %s FROM %s', {_DEFAULT}, {_KIND}, {_GRANTEE})
-      FROM pg_default_acl, aclexplode(defaclacl) a WHERE defaclobjtype IN ('r', 'S', 'f', 'T', 'n')
-  LOOP
-    EXECUTE revoke_text;
-  END LOOP;
-END
-$clear$;
-"""
+def apply(closed: tuple[str, ...]) -> str:
+    """SQL: what `_TABLE` has, given to everything in this database.
 
-# what only the old sandbox had, such as a table of a rehearsal, takes its grants with it
-APPLY = f"""
-DO $grants$
-DECLARE grant_text text;
-BEGIN
-  FOR grant_text IN SELECT statement FROM {_TABLE} ORDER BY place LOOP
-    BEGIN
-      EXECUTE grant_text;
-    EXCEPTION
-      WHEN undefined_table OR undefined_object OR invalid_schema_name OR wrong_object_type THEN NULL;
-      WHEN insufficient_privilege THEN RAISE WARNING 'not reapplied: %', grant_text;
-    END;
-  END LOOP;
-END
-$grants$;
-"""
+    Args:
+        closed: the objects on which PUBLIC has nothing in prod.
+    """
+    values = ", ".join(f"({literal(name)})" for name in closed)
+    return (
+        "SET search_path = pg_catalog;\n"
+        "CREATE TEMP TABLE dolibarr_sandbox_closed (object text);\n"
+        + (f"INSERT INTO pg_temp.dolibarr_sandbox_closed VALUES {values};\n" if closed else "")
+        + f"CREATE TEMP VIEW dolibarr_sandbox_acls AS\n{sql('acls')};\n{sql('rights_apply')}"
+    )
+
+
+def carry(engine: Engine, live: Access, following: Access, role: str, closed: tuple[str, ...] = ()) -> str:
+    """Shell text: give others in the next database what they have in the live one.
+
+    Args:
+        engine: where both are.
+        live: the way to the live one.
+        following: the way to the next one.
+        role: who owns both; empty when it is the role that connects.
+        closed: see `apply`.
+    """
+    after = here(UNVISITED + apply(closed))
+    before = here(as_role(role) + _TAKE)
+    text = (
+        f"rights=$(\n{live.psql(_ASK).text()}) || exit 1\n"
+        f"{{ {before}printf '%s\\n\\\\.\\n' \"$rights\"\n{after}}} | {following.psql().text()}\n"
+    )
+    return engine.database_command(engine.settings.sandbox, text)
+
+
+def why(following: Access, result: Result) -> SandboxError:
+    """Why that failed."""
+    if FOREIGN in result.stderr:
+        said = complaint(result.stderr).removeprefix("ERROR:").strip()
+        return Refused(
+            f"the sandbox's database, or what would replace it: {said}",
+            "drop it, or hand it over to the database's owner: ALTER … OWNER TO …",
+        )
+    return failure(following, result, "carrying over the rights of others")

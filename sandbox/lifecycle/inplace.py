@@ -30,4 +30,4 @@ def clear(role: str, name: str, oid: int) -> str:
 SET LOCAL lock_timeout = '{_WAIT}s';
 SELECT json_build_object('cleared', extract(epoch FROM clock_timestamp()));
 SET LOCAL search_path = pg_catalog;
-{grants.REMEMBER}{strangers.VIEWS}{programs.sql("clear")}"""
+{grants.REMEMBER}{strangers.UNVISITED}{strangers.OBJECTS}{programs.sql("clear")}"""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.engines import Engine
 from sandbox.errors import SandboxError, UsageError
-from sandbox.lifecycle import blocked, left
+from sandbox.lifecycle import blocked, grants, left
 from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.mark import NAME as MARK
 from sandbox.lifecycle.shape import OWNERS, RELATIONS
@@ -47,6 +47,7 @@ class Prod:
     unusual: str  # what it has that only a dump carries; empty: nothing
     extensions: tuple[str, ...]
     left: Left  # what of it does not travel
+    closed: tuple[str, ...]  # objects on which PUBLIC has nothing, as GRANT names them
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Sandbox:
     comment: str | None
     options: str  # for CREATE DATABASE: encoding, locale, tablespace
     privileges: tuple[str, ...]  # statements that give the next database what the live one grants
-    settings: tuple[str, ...]  # … and its ALTER DATABASE … SET
+    settings: tuple[str, ...]  # … and its ALTER DATABASE @ SET; @ stands for its name
     neighbours: tuple[Neighbour, ...]
     runs: tuple[str, ...]  # application names of other runs' sessions on its databases
 
@@ -123,7 +124,7 @@ SELECT json_build_object(
   'tables', coalesce(json_object_agg(name, pg_table_size(oid)), '{{}}'),
   'indexes', (SELECT count(*) FROM pg_index i JOIN ({RELATIONS}) x ON x.oid = i.indrelid)
 ) FROM ({RELATIONS}) r WHERE relkind = 'r';
-{_CONSTANTS}{left.SCRIPT}"""
+{_CONSTANTS}{left.SCRIPT}{grants.CLOSED}"""
 
 
 def observe_prod(engine: Engine, runner: Runner) -> Prod:
@@ -142,6 +143,7 @@ def observe_prod(engine: Engine, runner: Runner) -> Prod:
             f"{access.label} has no llx_const that {told['user']} may read: it is not Dolibarr's",
             f"check {access.setting}, or GRANT it SELECT on all tables and sequences",
         )
+    told["closed"] = tuple(told["closed"])
     told |= {"identity": Identity(**told["identity"]), "left": Left.told(told["left"])}
     return Prod(**{**told, "extensions": tuple(told["extensions"])})
 
@@ -252,8 +254,7 @@ SELECT json_build_object(
      WHERE datconnlimit > -1) p),
   'settings', (SELECT coalesce(json_agg(text), '[]') FROM (
     SELECT format('ALTER %s SET %I TO %s', CASE setrole
-             WHEN 0 THEN format('DATABASE %I', {following}::text)
-             ELSE format('ROLE %I IN DATABASE %I', pg_get_userbyid(setrole), {following}::text) END,
+             WHEN 0 THEN 'DATABASE @' ELSE format('ROLE %I IN DATABASE @', pg_get_userbyid(setrole)) END,
              name, CASE WHEN name IN ({_LISTS}) THEN value ELSE quote_literal(value) END) AS text
       FROM pg_db_role_setting, unnest(setconfig) pair, split_part(pair, '=', 1) name,
            substr(pair, strpos(pair, '=') + 1) value WHERE setdatabase = d.oid) s),

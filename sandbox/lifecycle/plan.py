@@ -10,7 +10,7 @@ from sandbox import documents, places
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Failed, Refused, UsageError
 from sandbox.guard import Judgement
-from sandbox.lifecycle import base, checks, journal, permissions, strangers, swap
+from sandbox.lifecycle import base, checks, database_rights, journal, permissions, strangers, swap
 from sandbox.lifecycle.adopt import Adopt, Unmarked, consent
 from sandbox.lifecycle.observe import (
     NEXT,
@@ -103,6 +103,8 @@ def look(  # noqa: PLR0913
         checks.refuse_swapped(settings, prod, sandbox)
         checks.check_rights(settings, sandbox, live)
         _check_alone(sandbox)
+        if settings.refresh.strategy == "swap":
+            database_rights.refuse_settings(engine, runner, live, sandbox.settings)
         statistics = checks.check_programs(settings, versions.result(), prod, sandbox)
         folders, words = both.result() if both else (None, ("documents: left as they are, as asked",))
         # first: nobody is told what to drop in a database that is not the sandbox's

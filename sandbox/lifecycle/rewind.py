@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import Busy, ExitCode, Refused
-from sandbox.lifecycle import arms, checkpoint, copying, plan, record, shelf, strangers, swap
+from sandbox.lifecycle import (
+    arms,
+    checkpoint,
+    copying,
+    database_rights,
+    grants,
+    plan,
+    record,
+    shelf,
+    strangers,
+    swap,
+)
 from sandbox.lifecycle.observe import NEXT, OLD
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.replaceable import require_database
@@ -136,6 +147,7 @@ class _Rewinding:
                 f"another run works on the sandbox's databases: {', '.join(self.sandbox.runs)}",
                 "wait until it ends; it was started from another folder or machine",
             )
+        database_rights.refuse_settings(self.engine, self.runner, live, self.sandbox.settings)
         strangers.refuse(told, "rewind", self.sandbox.owner)
         self.names = swap.Names(live, live + NEXT, live + OLD)
         self.files = Files.of(steps, self.goal, looked.result(), self.sandbox.identity.oid)
@@ -160,6 +172,7 @@ class _Rewinding:
         steps.begin(page)
         steps.turn("back")
         told = self._beside()
+        self._carry_grants()
         steps.turn("swap")
         if steps.book is not None:
             record.expect(steps.book.desk, self.goal.refresh)
@@ -197,10 +210,19 @@ class _Rewinding:
             owner=seen.owner,
             version=seen.version,
             comment=copying.claim(self.engine.run),
-            more=swap.finish(self.names, seen.privileges, seen.settings),
+            more=database_rights.carry(self.names.live, self.names.next, seen.privileges, seen.settings),
             busy=False,
         )
         return copying.copied(self.engine, self.runner, order)
+
+    def _carry_grants(self) -> None:
+        """Others may do in it what they may do now, not what they could when it was saved."""
+        live, owner = self.steps.live, self.sandbox.owner
+        following = live.named(self.names.next)
+        role = "" if owner == self.sandbox.user else owner
+        result = change(self.runner, grants.carry(self.engine, live, following, role))
+        if result.exited != 0:
+            raise grants.why(following, result)
 
     def _note_origin(self, told: dict[str, Any]) -> None:
         """Write on the checkpoint since when the next database may differ from it.

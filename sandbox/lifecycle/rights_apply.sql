@@ -7,7 +7,7 @@
 CREATE FUNCTION pg_temp.dolibarr_sandbox_items(acl aclitem[], was oid, now oid) RETURNS text[] LANGUAGE sql AS $$
   SELECT coalesce(array_agg(item ORDER BY item), '{}') FROM (
     SELECT format('%s %s %s', CASE grantee WHEN was THEN now ELSE grantee END, privilege_type, bool_or(is_grantable)) AS item
-      FROM aclexplode(acl) GROUP BY CASE grantee WHEN was THEN now ELSE grantee END, privilege_type) i
+      FROM aclexplode(nullif(acl, '{}')) GROUP BY CASE grantee WHEN was THEN now ELSE grantee END, privilege_type) i
 $$;
 CREATE FUNCTION pg_temp.dolibarr_sandbox_role(role oid) RETURNS text LANGUAGE sql AS $$
   SELECT CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END
@@ -17,11 +17,11 @@ CREATE FUNCTION pg_temp.dolibarr_sandbox_change(
   have aclitem[], want aclitem[], was oid, now oid, columns text, revoking text, granting text)
 RETURNS text[] LANGUAGE sql AS $$
   SELECT array_cat(
-    ARRAY(SELECT DISTINCT format(revoking, pg_temp.dolibarr_sandbox_role(grantee)) FROM aclexplode(have)),
+    ARRAY(SELECT DISTINCT format(revoking, pg_temp.dolibarr_sandbox_role(grantee)) FROM aclexplode(nullif(have, '{}'))),
     ARRAY(SELECT format(granting, string_agg(privilege_type || columns, ', ' ORDER BY place), pg_temp.dolibarr_sandbox_role(grantee),
                         CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
             FROM (SELECT CASE grantee WHEN was THEN now ELSE grantee END AS grantee, privilege_type, is_grantable, place
-                    FROM aclexplode(want) WITH ORDINALITY a (grantor, grantee, privilege_type, is_grantable, place)) w
+                    FROM aclexplode(nullif(want, '{}')) WITH ORDINALITY a (grantor, grantee, privilege_type, is_grantable, place)) w
            GROUP BY grantee, is_grantable ORDER BY min(place)))
 $$;
 

@@ -126,6 +126,19 @@ SELECT 'type', format('%s %s.%s', t.typtype, n.nspname, t.typname), {
   FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
  WHERE t.typtype IN ('e', 'd') AND {_ours("pg_type", "n.nspname", "t", "typowner")}
 UNION ALL
+SELECT 'comment', format('%s %s', i.type, i.identity), hashtextextended(description, 0)
+  FROM (SELECT d.* FROM pg_description d
+    LEFT JOIN pg_index x ON classoid = 'pg_class'::regclass AND indexrelid = objoid
+    LEFT JOIN pg_constraint k ON classoid = 'pg_constraint'::regclass AND k.oid = objoid
+    LEFT JOIN pg_trigger g ON classoid = 'pg_trigger'::regclass AND g.oid = objoid
+    LEFT JOIN pg_proc f ON classoid = 'pg_proc'::regclass AND f.oid = objoid
+    LEFT JOIN pg_type t ON classoid = 'pg_type'::regclass AND t.oid = objoid
+    LEFT JOIN pg_namespace n ON n.oid = coalesce(pronamespace, typnamespace)
+   WHERE objoid >= 16384 AND (coalesce(indrelid, nullif(conrelid, 0), tgrelid,
+       CASE classoid WHEN 'pg_class'::regclass THEN objoid END) IN (SELECT oid FROM relations)
+     OR {_ours("pg_proc", "n.nspname", "f", "proowner")} OR {_ours("pg_type", "n.nspname", "t", "typowner")})
+   OFFSET 0) d, pg_identify_object(classoid, objoid, objsubid) i
+UNION ALL
 SELECT 'large objects', 'all', count(*) FROM pg_largeobject_metadata
  WHERE lomowner IN (SELECT oid FROM owners)
 """

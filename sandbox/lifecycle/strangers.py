@@ -41,11 +41,21 @@ def asking(program: str) -> str:
     return f"WITH RECURSIVE owners AS (\n{sql('owners')}), objects AS (\n{sql('objects')})\n{sql(program)};\n"
 
 
-# SQL: the two as temporary views
-VIEWS = (
-    f"CREATE TEMP VIEW dolibarr_sandbox_owners AS\n{sql('owners')};\n"
-    f"CREATE TEMP VIEW dolibarr_sandbox_objects AS\n{sql('objects')};\n"
-)
+# SQL: all objects as a temporary view
+OBJECTS = f"CREATE TEMP VIEW dolibarr_sandbox_objects AS\n{sql('objects')};\n"
+FOREIGN = "it holds what belongs to others"  # how the server says so
+# SQL: fail when somebody else has something in this database, or has made it since it was looked at
+UNVISITED = f"""DO $visit$
+DECLARE found text;
+BEGIN
+WITH owners AS (
+{sql("owners")}), objects AS (
+{sql("objects")})
+{sql("unvisited")};
+IF found IS NOT NULL THEN RAISE EXCEPTION '{FOREIGN}: %', found; END IF;
+END
+$visit$;
+"""
 # for the live database: what `refuse` reads
 SCRIPT = asking("sandbox_strangers")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from sandbox import removal
 from sandbox.errors import Busy, Failed
-from sandbox.lifecycle import copying, grants, holder, inplace, parallel, statistics, stream, swap
+from sandbox.lifecycle import copying, database_rights, grants, inplace, parallel, statistics, stream, swap
 from sandbox.lifecycle.arrival import Copied
 from sandbox.lifecycle.blocked import Blocked
 from sandbox.lifecycle.incremental import Incremental
 from sandbox.lifecycle.work import Outcome, Work
-from sandbox.postgres import Access, as_role, failure
+from sandbox.postgres import Access, failure
 from sandbox.shell import change, require
 
 _GONE_WITHIN = 10.0  # seconds, for a session whose program died
@@ -35,7 +35,11 @@ class Swap(Work):
         told = self.told(
             beside, statistics.muted(beside, self.mute, self.plan.role, jobs), "neutralizing the copy"
         )
-        self.sql(server, swap.finish(names, sandbox.privileges, sandbox.settings), "reapplying rights")
+        self.sql(
+            server,
+            database_rights.carry(names.live, names.next, sandbox.privileges, sandbox.settings),
+            "reapplying rights",
+        )
         self.carry_grants(beside)
         self.begin("swap")
         self.adopt_documents()
@@ -150,15 +154,10 @@ class Swap(Work):
 
     def carry_grants(self, beside: Access) -> None:
         """Give the sandbox's other roles in the copy what they have in the live database."""
-        ask, take = self.live.psql(grants.ASK).text(), beside.psql().text()
-        before, after = (
-            holder.here(as_role(self.plan.role) + grants.TAKE),
-            holder.here(grants.CLEAR + grants.APPLY),
-        )
-        text = f"{{ {before}{ask}printf '\\\\.\\n'\n{after}}} | {take}\n"
-        result = change(self.runner, self.engine.database_command(self.side, text))
+        text = grants.carry(self.engine, self.live, beside, self.plan.role, self.plan.prod.closed)
+        result = change(self.runner, text)
         if result.exited != 0:
-            raise failure(beside, result, "reapplying grants")
+            raise grants.why(beside, result)
         self.warnings += [line for line in result.stderr.splitlines() if "WARNING:" in line]
 
     def exchange(self, claim: str) -> int:
@@ -177,7 +176,7 @@ class InPlace(Work):
     def do(self) -> Outcome:
         """Do all of it."""
         carried = stream.Stream(self.engine, self.live, self.plan.role, self.check, self.plan.prod.left)
-        text = carried.within(self._cleared(), f"{grants.APPLY}{self.mute}")
+        text = carried.within(self._cleared(), f"{self.mute}{grants.apply(self.plan.prod.closed)}")
         pause = self._pausing()
         if self.plan.folders is not None:
             self.begin("documents")

@@ -61,23 +61,6 @@ def claimed(database: str, comment: str) -> str:
     return f"COMMENT ON DATABASE {database} IS {literal(comment)};\n{limit};\n"
 
 
-def finish(names: Names, privileges: tuple[str, ...], settings: tuple[str, ...]) -> str:
-    """SQL: give the next database what the live one grants and sets; a setting may fail, with a warning."""
-    following = identifier(names.next)
-    grants = "".join(f"{statement};\n" for statement in privileges)
-    blocks = "".join(_tolerated(statement) for statement in settings)
-    return f"REVOKE ALL ON DATABASE {following} FROM PUBLIC;\n{grants}{blocks}"
-
-
-def _tolerated(statement: str) -> str:
-    # a setting that a superuser gave the live database may be beyond this role
-    text = literal(statement)
-    return f"""DO $do$ BEGIN EXECUTE {text};
-EXCEPTION WHEN insufficient_privilege THEN RAISE WARNING 'not reapplied: %', {text};
-END $do$;
-"""
-
-
 def end_sessions(condition: str, patience: float) -> str:
     """SQL: end the sessions for which `condition` holds; wait up to `patience` seconds for it."""
     return f"""DO $end$
