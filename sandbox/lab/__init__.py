@@ -31,7 +31,7 @@ def read_state(folder: Path) -> dict[str, Any]:
         state = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}", _REMAKE) from error
     if not isinstance(state, dict):
         raise UsageError(f"{path} does not hold a lab's state", _REMAKE)
@@ -52,8 +52,8 @@ def configuration(root: Path) -> dict[str, Any] | None:
         return None
     try:
         return _tree(folder, state)
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{folder / 'lab.json'} lacks {error}", _REMAKE) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{folder / 'lab.json'} is damaged: {error!r}", _REMAKE) from error
 
 
 _REMAKE = "stop the lab with: inv lab.down, remove the folder .lab, then run: inv lab.up"

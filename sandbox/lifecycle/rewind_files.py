@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox import copies, documents
 from sandbox.errors import Failed, Refused
-from sandbox.lifecycle import permissions
+from sandbox.lifecycle import permissions, shelf
 from sandbox.lifecycle.replaceable import guard_of, require_folder
 from sandbox.lifecycle.shelf import Checkpoint, Kept
 from sandbox.lifecycle.steps import Steps
@@ -39,13 +39,21 @@ class Files:
         """
         if goal.documents is None or live is None:
             return None
+        shelves = [copies.shelf(live.path, beside=beside) for beside in (True, False)]
+        own = shelf.folder(steps.live.database.name, goal.name, goal.run)
+        if goal.documents.path not in [f"{parent}/{own}" for parent in shelves]:
+            raise Failed(
+                f"the documents of checkpoint {goal.name} would be in {goal.documents.path}, where no save of"
+                " this sandbox keeps any: nothing was touched",
+                f"inv forget --name {goal.name} --yes, and save a new one",
+            )
         origin = goal.origins.get(str(oid))
         made = cls(steps, goal.documents, live, origin.mark if origin else "")
         found = made._read(documents.existing(made._source, *live.layout().others)).splitlines()
         if made._source not in found:
             raise Failed(
                 f"the documents of checkpoint {goal.name} are not there: {goal.documents.path}",
-                f"inv forget --name {goal.name}, and save a new one",
+                f"inv forget --name {goal.name} --yes, and save a new one",
             )
         for path in found[1:]:
             raise Refused(f"{path} exists, and no run of ours is known to have made it", "move or remove it")
