@@ -134,10 +134,10 @@ def pytest(session: nox.Session, *words: str) -> None:
     session.install("-e", ".[lab]", *group("tests"))
     browser(session)
     # a file's tests share one lab; what they leave goes with the folder
-    words = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *words, *session.posargs)
+    spread = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
     with tempfile.TemporaryDirectory(prefix="tests-", dir=memory()) as folder:
         Path(folder).chmod(0o711)  # some are about a plain user; pytest closes its own folder in it
-        session.run(*module("pytest"), *words, env={"TMPDIR": folder})
+        session.run(*module("pytest"), *spread, *words, *session.posargs, env={"TMPDIR": folder})
 
 
 @session

@@ -14,8 +14,17 @@ from sandbox.lab.folder import Folder
 from sandbox.lab.life import down, up
 from sandbox.lab.server import SUPERUSER
 
-pytest.register_assert_rewrite("tests.worlds")
+pytest.register_assert_rewrite("tests.worlds", "tests.incremental")
 pytest_plugins = ("tests.conformance", "tests.untested")
+
+# files that take longest; the first to begin, so that no process is left alone with one at the end
+LONGEST = ("refresh_incremental_exact", "cycle", "refresh_incremental", "checkpoint_cycle", "converges")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(scope="session")
