@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import Failed
+from sandbox.lab.access import PROD
 from sandbox.lifecycle.neutralize import BANNER
 from tests.worlds import PRODS, SCHEMA, World
 
@@ -195,7 +196,7 @@ def test_a_rule_that_fails_stops_the_refresh_before_the_copy_is_visible(world: W
     world.overlay = {"refresh": {"strategy": strategy}}
     world.fill(
         world.prod,
-        "lab_superuser",
+        PROD,
         "CREATE OR REPLACE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE 'not allowed'; END $$; CREATE OR REPLACE TRIGGER no"
         " BEFORE DELETE ON llx_webhook_target FOR EACH ROW EXECUTE FUNCTION no();",

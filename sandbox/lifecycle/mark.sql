@@ -7,9 +7,13 @@ INSERT INTO public.llx_const (name, entity, value, type, visible)
 SELECT 'DOLIBARR_SANDBOX', 0, :'run', 'chaine', 0
  WHERE NOT EXISTS (SELECT FROM public.llx_const WHERE name = 'DOLIBARR_SANDBOX' AND entity = 0);
 -- first in the head: prod's own text may end within a comment or a script
-UPDATE public.llx_const SET value = concat(:'meta',
-       pg_catalog.regexp_replace(value, '<meta name="dolibarr-sandbox"[^>]*>', '', 'g'))
- WHERE name = 'MAIN_HTML_HEADER';
+-- deleted and inserted again, not updated: a trigger would write the time of the update into the row, and what is
+-- written and taken away again must leave the row as it was
+WITH gone AS (DELETE FROM public.llx_const WHERE name = 'MAIN_HTML_HEADER' RETURNING *)
+INSERT INTO public.llx_const
+SELECT (jsonb_populate_record(NULL::public.llx_const, to_jsonb(gone) || jsonb_build_object('value', concat(:'meta',
+       pg_catalog.regexp_replace(value, '<meta name="dolibarr-sandbox"[^>]*>', '', 'g'))))).*
+  FROM gone;
 INSERT INTO public.llx_const (name, entity, value, type, visible)
 SELECT 'MAIN_HTML_HEADER', 0, :'meta', 'chaine', 0
  WHERE NOT EXISTS (SELECT FROM public.llx_const WHERE name = 'MAIN_HTML_HEADER' AND entity = 0);

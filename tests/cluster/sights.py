@@ -85,7 +85,7 @@ class Sights:
 
     def rehearse(self) -> None:
         """What a refresh must undo, in the database and in the documents."""
-        self.rows("CREATE TABLE IF NOT EXISTS rehearsed (a integer)")
+        self.rows(f"SET ROLE {access.SANDBOX}; CREATE TABLE IF NOT EXISTS rehearsed (a integer)")
         (self.place("sandbox", "documents") / MARKER).write_text("rehearsed")
 
     def content(self) -> tuple[str, str]:
