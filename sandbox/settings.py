@@ -208,22 +208,8 @@ def load(
         name=name,
         root=root,
         engine=reader.get("engine"),
-        sandbox=Side(
-            "sandbox",
-            reader.get("url"),
-            _database(reader, "database"),
-            reader.path(root, "documents"),
-            mine,
-            reader.get("documents", ""),
-        ),
-        prod=Side(
-            "prod",
-            reader.get("prod.url"),
-            _database(reader, "prod.database"),
-            reader.path(root, "prod.documents"),
-            prods,
-            reader.get("prod.documents", ""),
-        ),
+        sandbox=_side(reader, root, "sandbox", mine),
+        prod=_side(reader, root, "prod", prods, "prod."),
         agent=Agent(
             reader.get("agent.login", "ai_agent_sandbox"), reader.get("agent.rights", DEFAULT_RIGHTS)
         ),
@@ -253,6 +239,18 @@ def load(
 def _some(path: Path | None) -> Path:
     assert path is not None  # noqa: S101  # a default was given
     return path
+
+
+def _side(reader: Reader, root: Path, name: Literal["prod", "sandbox"], pods: Pods, prefix: str = "") -> Side:
+    """A side's settings; the sandbox's stand at the top, prod's below `prod.`."""
+    return Side(
+        name,
+        reader.get(f"{prefix}url"),
+        _database(reader, f"{prefix}database"),
+        reader.path(root, f"{prefix}documents"),
+        pods,
+        reader.get(f"{prefix}documents", ""),
+    )
 
 
 def _database(reader: Reader, prefix: str) -> Database | None:
