@@ -62,8 +62,9 @@ def test_nothing_is_said_where_nothing_was_skipped(tmp_path: Path) -> None:
     assert "not tested" not in "".join(run(tmp_path, "-m", "slow or not slow", "-k", "missing or takes"))
 
 
-def test_what_was_skipped_is_written_for_whoever_gathers_it(tmp_path: Path) -> None:
-    said = run(tmp_path, NOT_TESTED=str(tmp_path / "gathered"))
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_what_was_skipped_is_written_once_for_whoever_gathers_it(tmp_path: Path, processes: str) -> None:
+    said = run(tmp_path, "-n", processes, NOT_TESTED=str(tmp_path / "gathered"))
     assert "not tested" not in "".join(said)
     assert (tmp_path / "gathered").read_text() == LINES
 

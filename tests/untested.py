@@ -41,6 +41,8 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> Iterator[None]:
     yield  # after all that others say
+    if hasattr(config, "workeroutput"):  # the first of several processes says it for all
+        return
     found = Counter(_told(terminalreporter.stats))
     if slow := config.stash.get(_SLOW, 0):
         found["what takes long: nox -s slow"] = slow
