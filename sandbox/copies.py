@@ -163,5 +163,5 @@ def remove(folder: str, guard: Guard) -> str:
 
 
 def kept(parent: str) -> str:
-    """Shell text that prints the folders of the shelf, one a line."""
-    return f"cd -P -- {quote(parent)} 2>/dev/null && ls -1 || :\n"
+    """Shell text that prints the folders of the shelf, with a NUL after each."""
+    return f"cd -P -- {quote(parent)} 2>/dev/null && find . -mindepth 1 -maxdepth 1 -printf '%P\\0' || :\n"

@@ -17,6 +17,7 @@ from shlex import quote
 
 from sandbox import removal
 from sandbox.guard import MARK, Guard
+from sandbox.shell import lines
 
 HIDDEN = ".dolibarr-sandbox-"
 _OURS = f"! -path ./{MARK}"  # the mark is no part of what is copied and compared
@@ -131,13 +132,13 @@ then echo 'place beside'; else echo 'place inside'; fi
 
 def parsed(output: str) -> Look | None:
     """What `look` told; None when there is no such folder."""
-    lines = [line.partition(" ") for line in output.splitlines()]
-    told = {key: value for key, _, value in lines}
+    found = [line.partition(" ") for line in lines(output)]
+    told = {key: value for key, _, value in found}
     if "path" not in told:
         return None
     return Look(
         path=told["path"],
-        identities=tuple(value for key, _, value in lines if key == "identity"),
+        identities=tuple(value for key, _, value in found if key == "identity"),
         owner=told["owner"],
         mode=told["mode"],
         user=told["user"],
@@ -148,9 +149,9 @@ def parsed(output: str) -> Look | None:
 
 
 def existing(*paths: str) -> str:
-    """Shell text that prints those of the paths that are there, one a line."""
+    """Shell text that prints those of the paths that are there, with a NUL after each."""
     words = " ".join(map(quote, paths))
-    return f'for path in {words}; do [ ! -e "$path" ] || printf \'%s\\n\' "$path"; done\n'
+    return f'for path in {words}; do [ ! -e "$path" ] || printf \'%s\\0\' "$path"; done\n'
 
 
 def manifest(folder: str) -> str:

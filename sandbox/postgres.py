@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.errors import Failed, SandboxError, Unreachable, UsageError
 from sandbox.settings import Database, Side
-from sandbox.shell import Command, Result
+from sandbox.shell import Command, Result, lines
 
 APPLICATION = "dolibarr-sandbox"
 RUN_VARIABLE = "DOLIBARR_SANDBOX_RUN"  # by it a later run finds what a killed one left running
@@ -98,6 +98,7 @@ class Access:
             raise UsageError(f"{setting} is not set", f"set {setting}.name, host, port and user")
         env = {
             "LC_ALL": "C",  # its messages are read
+            "PGCLIENTENCODING": "UTF8",  # and so is what it prints
             "PGAPPNAME": f"{APPLICATION}/{run}" if run else APPLICATION,
             "PGCONNECT_TIMEOUT": str(max(2, math.ceil(patience))),
             "PGOPTIONS": (_READ_ONLY if side.name == "prod" else _PATIENT)
@@ -134,7 +135,7 @@ class Access:
         if self.locks is not None:
             settings += "-c", _LOCKS.format(round((self.locks + _LATER) * 1000))
         options = (*_QUIETLY, *settings, "-f", "-")
-        return self._program("psql", *options, stdin=script).with_env(PGCLIENTENCODING="UTF8")
+        return self._program("psql", *options, stdin=script)
 
     def statements(self, *words: str) -> str:
         """Shell text: a psql that runs these statements, one of which may read its standard input.
@@ -142,12 +143,12 @@ class Access:
         Args:
             words: as the shell reads them, such as a variable in quotes.
         """
-        command = self._program("psql", *_QUIETLY).with_env(PGCLIENTENCODING="UTF8")
-        return " -c ".join((command.text(), *words))
+        return " -c ".join((self._program("psql", *_QUIETLY).text(), *words))
 
     def dump(self, *options: str) -> Command:
-        """A pg_dump in the custom format, uncompressed, to its standard output."""
-        return self._program("pg_dump", "-w", "-Fc", "-Z0", *_NO_PRIVILEGES, *_AS_DATA, *options)
+        """A pg_dump in the custom format, uncompressed, in the database's own encoding."""
+        argv = ("pg_dump", "-w", "-Fc", "-Z0", *_NO_PRIVILEGES, *_AS_DATA, *options)
+        return self._program(*argv).with_env(PGCLIENTENCODING="")
 
     def restore(self, *options: str) -> Command:
         """A pg_restore from its standard input straight into the database."""
@@ -187,7 +188,7 @@ def _connection(name: str) -> str:
 
 def documents_in(output: str) -> list[Any]:
     """The JSON documents of a psql's output, one a line."""
-    return [json.loads(line) for line in output.splitlines() if line.startswith(("{", "["))]
+    return [json.loads(line) for line in lines(output) if line.startswith(("{", "["))]
 
 
 def together(output: str) -> dict[str, Any]:
@@ -243,12 +244,12 @@ def failure(access: Access, result: Result, doing: str) -> SandboxError:
 
 def complaint(text: str) -> str:
     """The first error that a program of PostgreSQL's named, without where in which script."""
-    lines = [line for line in text.splitlines() if re.search(r"ERROR:|FATAL:|PANIC:|error:", line)]
-    if not lines:
+    said = [line for line in lines(text) if re.search(r"ERROR:|FATAL:|PANIC:|error:", line)]
+    if not said:
         return _last(text)
-    return re.sub(r"^(?:psql:<stdin>:\d+: |pg_restore: |pg_dump: |psql: )?(?:error: )?", "", lines[0]).strip()
+    return re.sub(r"^(?:psql:<stdin>:\d+: |pg_restore: |pg_dump: |psql: )?(?:error: )?", "", said[0]).strip()
 
 
 def _last(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+    said = [line.strip() for line in lines(text) if line.strip()]
+    return said[-1] if said else ""

@@ -34,7 +34,7 @@ class Trial:
     @classmethod
     def read(cls, output: str) -> Trial:
         """What `tried` printed."""
-        found = [line.partition("\t") for line in output.split("\n")]
+        found = [record.partition("\t") for record in output.split("\0")]
         return cls(
             *(
                 tuple(dict.fromkeys(path for kind, _, path in found if kind == one))

@@ -1,27 +1,27 @@
 # What of a folder this user may move and remove, and its removal. Functions only; they ask for GNU find and stat.
 # shellcheck shell=sh
 
-# removal_tried beside|inside PATH: prints what stands in the way, a line each:
+# removal_tried beside|inside PATH: prints what stands in the way, with a NUL after each:
 #   move<TAB>PATH     it cannot be put out of the way, so that nothing can take its place
 #   remove<TAB>PATH   it can be moved, with what it is in, and never removed
 removal_tried() (
   cd -P -- "$2" || exit 1
-  removal_fixed "$1"
+  removal_fixed "$1" | tr '\n' '\0'
   me=$(id -u)
   [ "$me" != 0 ] || exit 0
   if [ "$1" = inside ]; then
-    { [ -r . ] && [ -w . ] && [ -x . ]; } || printf 'move\t.\n'
+    { [ -r . ] && [ -w . ] && [ -x . ]; } || printf 'move\t.\0'
     # to move a folder into another one is to write to it
     find . -mindepth 1 -maxdepth 1 -type d ! -name '.dolibarr-sandbox-*' ! -user "$me" ! -writable \
-      -printf 'move\t%P\n'
-    [ ! -k . ] || [ -O . ] || find . -mindepth 1 -maxdepth 1 ! -user "$me" -printf 'move\t%P\n'
+      -printf 'move\t%P\0'
+    [ ! -k . ] || [ -O . ] || find . -mindepth 1 -maxdepth 1 ! -user "$me" -printf 'move\t%P\0'
   fi
   # what is ours is opened before it is removed; a closed folder of somebody else that is empty needs no opening
-  find . -type d ! -user "$me" ! -empty \( ! -readable -o ! -writable -o ! -executable \) -printf 'remove\t%P\n' \
+  find . -type d ! -user "$me" ! -empty \( ! -readable -o ! -writable -o ! -executable \) -printf 'remove\t%P\0' \
     2>/dev/null
   find . -type d -perm -1000 ! -user "$me" -exec sh -c '
-    for at; do find "$at" -mindepth 1 -maxdepth 1 ! -user "$0" -printf "remove\t%p\n"; done' "$me" {} + 2>/dev/null |
-    sed 's,\t\./,\t,'
+    for at; do find "$at" -mindepth 1 -maxdepth 1 ! -user "$0" -printf "remove\t%p\0"; done' "$me" {} + 2>/dev/null |
+    sed -z 's,\t\./,\t,'
   :
 )
 

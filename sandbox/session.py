@@ -17,6 +17,7 @@ from invoke.tasks import Call, Task
 from sandbox import config, console, settings
 from sandbox.errors import ExitCode, SandboxError, UsageError
 from sandbox.executor import SETTING, InheritingCall, ended_parts
+from sandbox.process import exact
 
 
 class Session:
@@ -30,7 +31,7 @@ class Session:
     """
 
     def __init__(self, context: Context, name: str, defaults: Mapping[str, Any], *, as_json: bool) -> None:
-        self.context, self.name, self.defaults = context, name, defaults
+        self.context, self.name, self.defaults = exact(context), name, defaults
         self.console = console.Console(as_json=as_json)
 
     @cached_property

@@ -1,7 +1,7 @@
 """Commands as argv lists, made into shell text in one place and run by the runner that the task hands down.
 
 The runner is Invoke's `Context.run` (or anything with its signature), so that ``--echo``, ``--dry`` and
-test contexts work as an Invoke user expects.
+test contexts work as an Invoke user expects; `process` sees to what it reads of the output.
 """
 
 from __future__ import annotations
@@ -105,8 +105,24 @@ def change(runner: Runner, text: str, *, err_stream: TextIO | None = None) -> Re
     return _reached(runner.run(text, hide=True, warn=True, in_stream=False, **streams))
 
 
+def lines(output: str) -> list[str]:
+    """The lines of a program's output; only a newline ends one, unlike for `str.splitlines`."""
+    found = output.split("\n")
+    return found if found[-1] else found[:-1]
+
+
+def records(output: str) -> list[str]:
+    """What a program printed with a NUL after each: names, which may hold anything else."""
+    return output.split("\0")[:-1]
+
+
+def first_line(output: str) -> str:
+    """The first line that says something; empty when none does."""
+    return next((line.strip() for line in lines(output) if line.strip()), "")
+
+
 def _reached(result: Result) -> Result:
-    for line in result.stderr.splitlines() if NOT_REACHED in result.stderr else ():
+    for line in lines(result.stderr) if NOT_REACHED in result.stderr else ():
         _, is_told, told = line.partition(f"{NOT_REACHED} ")
         if is_told and "refused" in told:
             raise UsageError(told, "give the role the rights of examples/kubernetes/rbac.yaml")
@@ -120,8 +136,7 @@ def require(result: Result, doing: str) -> None:
     if result.exited != 0:
         if judged := Judgement.read(result.stderr):
             raise judged.refused()
-        said = [line for line in result.stderr.splitlines() if line.strip()]
-        raise Failed(f"{doing} failed ({result.exited}): {said[0] if said else 'no message'}")
+        raise Failed(f"{doing} failed ({result.exited}): {first_line(result.stderr) or 'no message'}")
 
 
 def is_dry(runner: Runner) -> bool:

@@ -17,7 +17,6 @@ from typing import Any
 import psycopg
 from invoke.config import Config
 from invoke.context import Context
-from invoke.runners import Local
 from psycopg import sql
 
 from sandbox import lab
@@ -28,6 +27,7 @@ from sandbox.lab.facts import contents
 from sandbox.lab.server import SUPERUSER
 from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.refresh import RefreshReport, refresh
+from sandbox.process import Process
 from sandbox.settings import Settings, load
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -247,20 +247,9 @@ class World:
         )
 
 
-class _Local(Local):
-    """Invoke's own runner, which leaves closing its pipes to the garbage collector; here that is an error."""
-
-    def stop(self) -> None:
-        super().stop()
-        process = getattr(self, "process", None)  # a dry run starts none
-        for pipe in (process.stdin, process.stdout, process.stderr) if process else ():
-            if pipe is not None:
-                pipe.close()
-
-
 def context(*, dry: bool = False) -> Context:
     """What a task hands down."""
-    return Context(Config(overrides={"run": {"dry": dry}, "runners": {"local": _Local}}))
+    return Context(Config(overrides={"run": {"dry": dry}, "runners": {"local": Process}}))
 
 
 def same(world: World) -> None:

@@ -31,7 +31,7 @@ def write_passwords(path: Path) -> None:
 
 def password_of(path: Path, role: str) -> str:
     """A role's password from the lab's pgpass file."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
         *_, user, password = line.split(":")
         if user == role:
             return password

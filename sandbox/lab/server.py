@@ -209,7 +209,7 @@ class Server:
 
     def _pidfile(self) -> list[str]:
         try:
-            return (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            return (self.data / "postmaster.pid").read_text(encoding="utf-8").split("\n")
         except FileNotFoundError:
             return []
 

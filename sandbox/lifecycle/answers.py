@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.lifecycle.facts import Table
 from sandbox.lifecycle.pairs import Choice, Pair
+from sandbox.shell import lines
 
 
 class Moved(Exception):
@@ -42,7 +43,7 @@ class Told:
 def read(output: str) -> Told:
     """What a script printed, line by line."""
     told = Told()
-    for line in output.splitlines():
+    for line in lines(output):
         if line.startswith("{"):
             told.state.update(json.loads(line))
         elif line.startswith("["):

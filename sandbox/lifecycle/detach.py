@@ -11,7 +11,7 @@ from sandbox.errors import Busy, Refused, SandboxError, UsageError
 from sandbox.lifecycle import checks, journal
 from sandbox.lifecycle.adopt import Adopt, check_name
 from sandbox.settings import Settings
-from sandbox.shell import Runner, is_dry
+from sandbox.shell import Runner, is_dry, lines
 
 _VERB = "refresh"
 
@@ -159,7 +159,7 @@ def last_words(said: str) -> tuple[str, str]:
             pass
         else:
             return str(told["error"]), str(told.get("next_step", ""))
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    if len(lines) > 1 and lines[-1].startswith("next: "):
-        return lines[-2], lines[-1].removeprefix("next: ")
-    return (lines[-1] if lines else ""), ""
+    told = [line.strip() for line in lines(said) if line.strip()]
+    if len(told) > 1 and told[-1].startswith("next: "):
+        return told[-2], told[-1].removeprefix("next: ")
+    return (told[-1] if told else ""), ""

@@ -27,7 +27,7 @@ from sandbox.lifecycle.replaceable import is_ours, judged, refuse_swapped
 from sandbox.lifecycle.swap import Names
 from sandbox.postgres import APPLICATION
 from sandbox.settings import Side
-from sandbox.shell import Runner, observe
+from sandbox.shell import Runner, observe, records
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str,
         )
     refuse_swapped(settings, prod)
     text = engine.documents_command(settings.sandbox, documents.existing(*sandbox.layout().others))
-    for path in observe(runner, text).stdout.splitlines():
+    for path in records(observe(runner, text).stdout):
         raise Refused(
             f"{path} exists, and no refresh of ours is known to have made it",
             "move or remove it: a refresh needs that name",

@@ -8,7 +8,7 @@ from sandbox.lifecycle import permissions, shelf
 from sandbox.lifecycle.replaceable import guard_of, require_folder
 from sandbox.lifecycle.shelf import Checkpoint, Kept
 from sandbox.lifecycle.steps import Steps
-from sandbox.shell import observe
+from sandbox.shell import observe, records
 
 
 class Files:
@@ -49,7 +49,7 @@ class Files:
             )
         origin = goal.origins.get(str(oid))
         made = cls(steps, goal.documents, live, origin.mark if origin else "")
-        found = made._read(documents.existing(made._source, *live.layout().others)).splitlines()
+        found = records(made._read(documents.existing(made._source, *live.layout().others)))
         if made._source not in found:
             raise Failed(
                 f"the documents of checkpoint {goal.name} are not there: {goal.documents.path}",

@@ -14,7 +14,7 @@ from sandbox.lifecycle.blocked import Blocked
 from sandbox.lifecycle.incremental import Incremental
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.postgres import Access, failure
-from sandbox.shell import change, require
+from sandbox.shell import change, lines, require
 
 _GONE_WITHIN = 10.0  # seconds, for a session whose program died
 _DOCUMENTS = 9  # how a text ends whose part about documents failed
@@ -158,7 +158,7 @@ class Swap(Work):
         result = change(self.runner, text)
         if result.exited != 0:
             raise grants.why(beside, result)
-        self.warnings += [line for line in result.stderr.splitlines() if "WARNING:" in line]
+        self.warnings += [line for line in lines(result.stderr) if "WARNING:" in line]
 
     def exchange(self, claim: str) -> int:
         """Swap the databases; for how long the sandbox had none, in milliseconds."""

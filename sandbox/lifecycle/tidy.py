@@ -13,7 +13,7 @@ from sandbox.lifecycle.observe import NEXT, OLD
 from sandbox.lifecycle.plan import belongs, claimant, dead
 from sandbox.lifecycle.replaceable import guard_of
 from sandbox.postgres import failure
-from sandbox.shell import Runner, change, observe, require
+from sandbox.shell import Runner, change, observe, records, require
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _folders(engine: Engine, runner: Runner, seen: shelf.Shelf, page: Journal) -
         return []
     parent = copies.shelf(page.documents, beside=page.beside)
     text = engine.documents_command(engine.settings.sandbox, copies.kept(parent))
-    found = [f"{parent}/{name}" for name in observe(runner, text).stdout.splitlines()]
+    found = [f"{parent}/{name}" for name in records(observe(runner, text).stdout)]
     named = {one.documents.path for one in seen.checkpoints if one.documents is not None}
     ours = f"{parent}/{shelf.folder(seen.live, page.checkpoint, '')}"
     return [path for path in found if path.startswith(ours) and path not in named]

@@ -22,7 +22,7 @@ from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.replaceable import guard_of, require_folder
 from sandbox.lifecycle.strangers import Stranger
 from sandbox.postgres import Access, failure, together
-from sandbox.shell import Runner, change, is_dry, observe, require
+from sandbox.shell import Runner, change, is_dry, lines, observe, require
 
 _PASSES = 4  # over prod's documents, which may change while they are copied
 
@@ -138,7 +138,7 @@ class Work:
         result = change(self.runner, self.engine.database_command(self.side, text))
         if result.exited != 0:
             raise failure(access, result, doing)
-        self.warnings += [line for line in result.stderr.splitlines() if "WARNING:" in line]
+        self.warnings += [line for line in lines(result.stderr) if "WARNING:" in line]
         return together(result.stdout)
 
     def shell(self, text: str, doing: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.errors import Failed, SandboxError, Unreachable, UsageError
-from sandbox.shell import Result, Runner, change, command, is_dry, observe
+from sandbox.shell import Result, Runner, change, command, is_dry, lines, observe
 
 Object = dict[str, Any]
 _PATIENCE = 10  # seconds for one answer of the API server
@@ -162,8 +162,6 @@ _MEANINGS: tuple[tuple[str, type[SandboxError], str], ...] = (
 
 def _said(text: str) -> str:
     """The last word of it, without its prefix."""
-    lines = [
-        line.strip() for line in text.splitlines() if line.strip() and not re.match(r"[EWI]\d{4} ", line)
-    ]
-    last = lines[-1] if lines else "no message"
+    said = [line.strip() for line in lines(text) if line.strip() and not re.match(r"[EWI]\d{4} ", line)]
+    last = said[-1] if said else "no message"
     return re.sub(r"^(error|Error from server( \([^)]*\))?|Unable to connect to the server): ", "", last)

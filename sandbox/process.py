@@ -1,0 +1,53 @@
+"""How a shell text runs on this machine: Invoke's own runner, whose output is decoded as one text."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from invoke.context import Context
+from invoke.runners import Local
+
+_PIECE = 65536  # bytes; Invoke's own 1,000 cost more than what they carry
+_DECODER = codecs.getincrementaldecoder("utf-8")
+
+
+class Process(Local):
+    """Invoke's runner; output is UTF-8, whatever the locale says, and a character may be cut by a read.
+
+    Bytes that are no UTF-8, such as a file's name may have, stay what they are: as surrogates, which become
+    the same bytes again when the text is encoded with `surrogateescape`, as an argument is.
+    """
+
+    def read_proc_output(self, reader: Callable[[int], bytes | None]) -> Iterator[str]:  # type: ignore[override]
+        """See Invoke: the pieces of the decoded output, as they come."""
+        decoder = _DECODER("surrogateescape")
+        while data := reader(_PIECE):
+            if text := decoder.decode(data):
+                yield text
+        if text := decoder.decode(b"", final=True):
+            yield text
+
+    def respond(self, buffer_: list[str]) -> None:
+        """See Invoke, which joins all that came so far, at each piece, even for nobody."""
+        if self.watchers:
+            super().respond(buffer_)
+
+    def start(self, command: Any, shell: str, env: dict[str, Any]) -> None:
+        """See Invoke; a name in the text that is no UTF-8 reaches the shell as the bytes that it is."""
+        super().start(command.encode("utf-8", "surrogateescape"), shell, env)
+
+    def stop(self) -> None:
+        """See Invoke, which leaves closing its pipes to the garbage collector."""
+        super().stop()
+        process = getattr(self, "process", None)  # a dry run starts none
+        for pipe in (process.stdin, process.stdout, process.stderr) if process else ():
+            if pipe is not None:
+                pipe.close()
+
+
+def exact(context: Context) -> Context:
+    """The context, whose commands run so from now on."""
+    context.config.runners.local = Process
+    return context
