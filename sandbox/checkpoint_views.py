@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sandbox.console import Row, age, plural, size
+from sandbox.printable import printable
 
 if TYPE_CHECKING:
     from sandbox.lifecycle.changes import RowDiff, TableDiff
@@ -113,7 +114,7 @@ def _table(table: TableDiff) -> str:
 
 
 def _row(row: RowDiff) -> str:
-    key = " ".join(f"{name}={value}" for name, value in (row.key or {}).items())
+    key = " ".join(f"{name}={_brief(value)}" for name, value in (row.key or {}).items())
     if row.kind == "changed":
         before, after = row.before or {}, row.after or {}
         columns = (f"{name}: {_brief(before.get(name))} -> {_brief(value)}" for name, value in after.items())
@@ -122,7 +123,7 @@ def _row(row: RowDiff) -> str:
 
 
 def _brief(value: object) -> str:
-    text = "null" if value is None else " ".join(str(value).split())
+    text = "null" if value is None else printable(str(value))
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
 
 

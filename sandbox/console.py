@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import SandboxError
+from sandbox.printable import line_of_output, printable
 
 if TYPE_CHECKING:  # rich costs 60 ms, which `inv --list` need not pay
     from rich.console import Console as RichConsole
@@ -62,11 +63,11 @@ class Console:
         stream = sys.stderr if self.as_json else sys.stdout
         # a file or a pipe has no width: only COLUMNS may fold its lines
         width = None if stream.isatty() or "COLUMNS" in os.environ else 200
-        return RichConsole(stderr=self.as_json, highlight=False, soft_wrap=True, width=width)
+        return RichConsole(stderr=self.as_json, highlight=False, soft_wrap=True, width=width, emoji=False)
 
     def say(self, line: str, style: str = "") -> None:
         """Tell people something."""
-        self.rich.print(line, style=style or None, markup=False)
+        self.rich.print(printable(line), style=style or None, markup=False)
 
     def show(self, report: Any, rows: Iterable[Row], title: str) -> None:
         """Show a result: `report`, a dataclass, as the JSON document, or `rows` as a table."""
@@ -77,12 +78,16 @@ class Console:
         from rich.text import Text  # noqa: PLC0415
 
         table = Table(
-            title=Text(title, style="bold"), title_justify="left", show_header=False, box=None, pad_edge=False
+            title=Text(printable(title), style="bold"),
+            title_justify="left",
+            show_header=False,
+            box=None,
+            pad_edge=False,
         )
         table.add_column(style="cyan", no_wrap=True)
         table.add_column(overflow="fold")
         for label, value in rows:
-            table.add_row(label, Text(value, style=_colour(value)))
+            table.add_row(Text(printable(label)), Text(printable(value), style=_colour(value)))
         self.rich.print(table, soft_wrap=False)
 
     @contextmanager
@@ -133,7 +138,7 @@ class Lines:
     def note(self, text: str) -> None:
         """Tell a line."""
         self._told = time.monotonic()
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        print(line_of_output(text), file=sys.stderr, flush=True)  # noqa: T201
 
     def ask(self, question: str) -> str | None:
         """Nobody sees a question on a stream that is no terminal."""
@@ -160,7 +165,7 @@ class Bar:
 
     def note(self, text: str) -> None:
         """Tell a line, above the bar."""
-        self._bar.console.print(text, markup=False)
+        self._bar.console.print(line_of_output(text), markup=False, emoji=False)
 
     def ask(self, question: str) -> str | None:
         """Ask, with the bar out of the way."""
@@ -168,7 +173,7 @@ class Bar:
             return None
         self._bar.stop()
         try:
-            self._bar.console.print(question, markup=False, end=" ", soft_wrap=True)
+            self._bar.console.print(printable(question), markup=False, emoji=False, end=" ", soft_wrap=True)
             return sys.stdin.readline().strip()
         finally:
             self._bar.start()

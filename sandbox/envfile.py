@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import stat
 import subprocess
-import tempfile
-import time
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -19,10 +16,10 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
+from sandbox import privatefile
 from sandbox.errors import Failed, Refused, UsageError
 
 SECRET_MODE = 0o600
-_STALE_SECONDS = 60
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BINDING = re.compile(
@@ -144,36 +141,11 @@ def write_secret(path: Path, text: str) -> None:
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _forget_stale(target)
-        _replace(target, text)
+        privatefile.replace(target, text, keep_owner=True)
     except OSError as error:
         raise Failed(
             f"cannot write {path}: {error.strerror}", "check the folder's owner and free space"
         ) from None
-
-
-def _replace(target: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)  # born 600, O_EXCL
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            if os.geteuid() == 0 and target.exists():
-                owner = target.stat()
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _forget_stale(target: Path) -> None:
-    """Remove what a killed writer left, but nothing that a running one may still be writing."""
-    for path in target.parent.glob(f".{target.name}.*.tmp"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()
 
 
 def refuse_if_tracked(path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from sandbox.printable import printable
+
 
 class ExitCode(IntEnum):
     """The exit codes of every task; CI jobs and agents live on them."""
@@ -35,7 +37,9 @@ class SandboxError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        return f"{self.what}\n  next: {self.next_step}" if self.next_step else self.what
+        """As it is printed; `what` and `next_step` are exact, whatever they hold."""
+        what = printable(self.what)
+        return f"{what}\n  next: {printable(self.next_step)}" if self.next_step else what
 
 
 class Failed(SandboxError):

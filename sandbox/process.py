@@ -9,6 +9,8 @@ from typing import Any
 from invoke.context import Context
 from invoke.runners import Local
 
+from sandbox.printable import line_of_output
+
 _PIECE = 65536  # bytes; Invoke's own 1,000 cost more than what they carry
 _DECODER = codecs.getincrementaldecoder("utf-8")
 
@@ -28,6 +30,10 @@ class Process(Local):
                 yield text
         if text := decoder.decode(b"", final=True):
             yield text
+
+    def echo(self, command: str) -> None:
+        """See Invoke: print a command, as `--dry` does; names in it are other people's."""
+        super().echo("\n".join(map(line_of_output, command.split("\n"))))
 
     def respond(self, buffer_: list[str]) -> None:
         """See Invoke, which joins all that came so far, at each piece, even for nobody."""

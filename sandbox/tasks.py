@@ -120,7 +120,8 @@ def _save_baseline(s: Session) -> None:
     try:
         report = run(s.settings, s.context, BASELINE, yes=True)
     except UsageError as error:
-        s.console.say(f"no checkpoint was saved: {error}")
+        s.console.say(f"no checkpoint was saved: {error.what}")
+        s.console.say(f"  next: {error.next_step}")
         return
     s.console.show(report, checkpoint_views.save(report), f"saved {BASELINE}")
 
@@ -218,7 +219,8 @@ def lab_demo(s: Session, svg: str = "") -> None:
     from sandbox.lab.demo import demo, would
 
     if s.dry:
-        s.console.say("\n".join(would()))
+        for line in would():
+            s.console.say(line)
         return
     exit_with(demo(Path(svg) if svg else None))
 

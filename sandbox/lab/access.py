@@ -12,8 +12,8 @@ from psycopg import sql
 
 from sandbox.errors import Failed
 from sandbox.lab import HOST
-from sandbox.lab.folder import write_private
 from sandbox.lab.server import SUPERUSER
+from sandbox.privatefile import replace as write_private
 
 PROD, SANDBOX = "dolibarr_prod", "dolibarr_sandbox"  # each names a database and the role that owns it
 READER = "dolibarr_prod_reader"

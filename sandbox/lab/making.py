@@ -7,7 +7,7 @@ import shutil
 from typing import Any
 
 from sandbox.lab import access, documents
-from sandbox.lab.folder import Folder, Say, write_private
+from sandbox.lab.folder import Folder, Say
 from sandbox.lab.real import php
 from sandbox.lab.real.install import Installer
 from sandbox.lab.real.served import Served
@@ -15,6 +15,7 @@ from sandbox.lab.real.source import Source
 from sandbox.lab.seed import Secrets, age, seed
 from sandbox.lab.server import SUPERUSER, Server, programs
 from sandbox.lab.standin import StandIn
+from sandbox.privatefile import replace as write_private
 
 MARK = "# Written by inv lab.up for the lab; remove this line to keep your own values here."
 

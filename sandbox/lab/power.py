@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.errors import UsageError
 from sandbox.lab import access
-from sandbox.lab.folder import Folder, Say, write_private
+from sandbox.lab.folder import Folder, Say
 from sandbox.lab.life import DEFAULT_SIZE, LabReport
 from sandbox.lab.making import MARK, erp_of, make, server_of
 from sandbox.lab.real.served import Served
@@ -16,6 +16,7 @@ from sandbox.lab.real.source import Source
 from sandbox.lab.seed import LARGEST, SMALLEST
 from sandbox.lab.server import programs
 from sandbox.lab.standin import StandIn
+from sandbox.privatefile import replace as write_private
 
 
 def switch_on(root: Path, size: int | None, dolibarr: Path | None, say: Say) -> LabReport:

@@ -21,8 +21,8 @@ import psutil
 
 from sandbox.errors import Failed, UsageError
 from sandbox.lab import HOST, user
-from sandbox.lab.folder import write_private
 from sandbox.lab.processes import free_port, gone, ours, stop
+from sandbox.privatefile import replace as write_private
 from sandbox.temporary import SHELL_SIGNS, temporary_folder
 
 SUPERUSER = "lab_superuser"

@@ -16,8 +16,9 @@ import psutil
 from sandbox.errors import Failed
 from sandbox.lab import HOST
 from sandbox.lab.access import SANDBOX
-from sandbox.lab.folder import Folder, write_private
+from sandbox.lab.folder import Folder
 from sandbox.lab.processes import listen, ours, stop
+from sandbox.privatefile import replace as write_private
 
 
 @dataclass(frozen=True)

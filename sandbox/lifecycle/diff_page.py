@@ -1,20 +1,22 @@
 """A diff as one self-contained page: a summary, then each record as a card with its before and after.
 
-Everything that comes from the sandbox is escaped, and the page may load and run nothing.
+Everything that comes from the sandbox is escaped, and the page may load and run nothing. What a person could
+not see, or would read in another order, stands there as its code.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from sandbox import privatefile
 from sandbox.errors import Failed
 from sandbox.lifecycle.changes import RowDiff, TableDiff
 from sandbox.lifecycle.diff import DiffReport
 from sandbox.lifecycle.diff_style import STYLE
+from sandbox.printable import UNSAFE, code, printable
 
 _MOST = 500  # cards of one table; the JSON document has all
 _KINDS = ("inserted", "changed", "deleted")
@@ -23,21 +25,20 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write(report: DiffReport, path: Path, *, dry: bool) -> None:
-    """Write the page, whole or not at all; a dry run writes nothing.
+    """Write the page, for its owner only, whole or not at all; a dry run writes nothing.
 
     Raises:
-        Failed: the folder is not there, or cannot be written.
+        Failed: the folder is not there, or cannot be written, or something is there that is no file.
     """
     if dry:
         return
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    step = "choose another place for --html"
     try:
-        new.write_text(page(report), encoding="utf-8", errors="replace")
-        new.replace(path)
+        if path.exists() and not path.is_file():
+            raise Failed(f"cannot write {path}: it is no file", step)
+        privatefile.replace(path, page(report))
     except OSError as error:
-        raise Failed(f"cannot write {path}: {error.strerror}", "choose another place for --html") from None
-    finally:
-        new.unlink(missing_ok=True)
+        raise Failed(f"cannot write {path}: {error.strerror}", step) from None
 
 
 def page(report: DiffReport) -> str:
@@ -50,7 +51,7 @@ def page(report: DiffReport) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="referrer" content="no-referrer">',
-            f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>",
+            f"<title>{escape(printable(title))}</title><style>{STYLE}</style></head><body>",
             *_head(report),
             "<main>",
             *(line for number, table in enumerate(report.tables) for line in _table(number, table)),
@@ -62,8 +63,15 @@ def page(report: DiffReport) -> str:
     )
 
 
-def _text(value: Any) -> str:
-    return escape(str(value), quote=True)
+def _text(value: Any, *, lines: bool = False) -> str:
+    """A text as HTML; with `lines` it may have some, and tabs."""
+    return UNSAFE.sub(lambda found: _code(found[0], lines=lines), escape(str(value), quote=True))
+
+
+def _code(character: str, *, lines: bool) -> str:
+    if lines and character in "\n\t":
+        return character
+    return f'<span class="code">{code(character)}</span>'
 
 
 def _head(report: DiffReport) -> Iterator[str]:
@@ -161,7 +169,7 @@ def _card(row: RowDiff) -> Iterator[str]:
 def _value(value: Any) -> str:
     if value is None:
         return '<span class="null">null</span>'
-    return _text(value) if value != "" else '<span class="null">empty</span>'
+    return _text(value, lines=True) if value != "" else '<span class="null">empty</span>'
 
 
 def _documents(report: DiffReport) -> Iterator[str]:

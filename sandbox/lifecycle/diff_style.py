@@ -4,7 +4,7 @@ STYLE = """
 :root { color-scheme: light dark; --bg: #f6f7f9; --card: #fff; --ink: #1c2430; --quiet: #647084;
   --line: #dde2ea; --inserted: #1a7f45; --inserted-bg: #e3f6ea; --changed: #9a6200; --changed-bg: #fdf2da;
   --deleted: #b3261e; --deleted-bg: #fde7e5; }
-@media (prefers-color-scheme: dark) { :root { --bg: #14181f; --card: #1d232d; --ink: #e6eaf0;
+@media screen and (prefers-color-scheme: dark) { :root { --bg: #14181f; --card: #1d232d; --ink: #e6eaf0;
   --quiet: #93a0b4; --line: #303947; --inserted: #62d394; --inserted-bg: #17382a; --changed: #f0b95b;
   --changed-bg: #3a2e14; --deleted: #ff8d85; --deleted-bg: #46201e; } }
 * { box-sizing: border-box; }
@@ -42,8 +42,14 @@ del, ins { display: inline-block; max-width: 100%; max-height: 20rem; overflow: 
   overflow-wrap: anywhere; text-decoration: none; border-radius: .25rem; padding: 0 .35rem; }
 del { background: var(--deleted-bg); } ins { background: var(--inserted-bg); }
 .files { list-style: none; padding: 0; } .files li { padding: .15rem 0; overflow-wrap: anywhere; }
-body:has(#show-inserted:checked) .card:not(.inserted), body:has(#show-changed:checked) .card:not(.changed),
-body:has(#show-deleted:checked) .card:not(.deleted) { display: none; }
+.code { color: var(--deleted); font: .85em ui-monospace, monospace; }
+@media screen { body:has(#show-inserted:checked) .card:not(.inserted),
+body:has(#show-changed:checked) .card:not(.changed),
+body:has(#show-deleted:checked) .card:not(.deleted) { display: none; } }
 @media (max-width: 40rem) { .card th, details > table th { width: 8rem; } }
-@media print { .show { display: none; } body { max-width: none; background: #fff; } }
+/* paper shows all: what is closed, what was filtered, and what one would scroll to */
+@media print { :root { color-scheme: light; } .show { display: none; }
+  body { max-width: none; padding: 0; background: #fff; }
+  details::details-content { display: block; content-visibility: visible; block-size: auto; }
+  del, ins { display: block; max-height: none; overflow: visible; } .contents td { white-space: normal; } }
 """

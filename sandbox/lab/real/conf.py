@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sandbox.lab import HOST
 from sandbox.lab.access import password_of
-from sandbox.lab.folder import write_private
+from sandbox.privatefile import replace as write_private
 
 
 def write_conf(  # noqa: PLR0913  # each is one thing that Dolibarr asks for

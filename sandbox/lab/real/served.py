@@ -13,10 +13,11 @@ import requests
 
 from sandbox.errors import Failed
 from sandbox.lab import HOST
-from sandbox.lab.folder import Folder, write_private
+from sandbox.lab.folder import Folder
 from sandbox.lab.processes import free_port, ours, stop
 from sandbox.lab.real import php
 from sandbox.lab.real.install import write_sandbox_conf
+from sandbox.privatefile import replace as write_private
 
 _WORKERS = 4
 _PATIENCE = 20.0  # seconds for the first answer
