@@ -12,10 +12,9 @@ from typing import Any
 
 from sandbox.errors import Failed, SandboxError, Unreachable, UsageError
 from sandbox.settings import Database, Side
-from sandbox.shell import Command, Result, lines
+from sandbox.shell import RUN_VARIABLE, Command, Result, lines
 
 APPLICATION = "dolibarr-sandbox"
-RUN_VARIABLE = "DOLIBARR_SANDBOX_RUN"  # by it a later run finds what a killed one left running
 SCRIPT_FAILED = 3  # how psql ends when the server refused; otherwise when it or its connection was lost
 # SQL: a transaction that begins after this was asked has no smaller number
 XID = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
@@ -51,6 +50,12 @@ def literal(text: str) -> str:
     """A text as SQL writes it, whatever `standard_conforming_strings` says."""
     doubled = text.replace("'", "''")
     return "E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
+
+
+def _quoted(value: str) -> str:
+    """A value as psql's own commands write it, on one line."""
+    doubled = value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n")
+    return f"'{doubled}'"
 
 
 def as_role(role: str) -> str:
@@ -130,20 +135,27 @@ class Access:
         return self.named(self.database.maintenance)
 
     def psql(self, script: str | None = None, **variables: str) -> Command:
-        """A psql that stops at the first error and reads `script`, or its standard input."""
-        settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-        if self.locks is not None:
-            settings += "-c", _LOCKS.format(round((self.locks + _LATER) * 1000))
-        options = (*_QUIETLY, *settings, "-f", "-")
-        return self._program("psql", *options, stdin=script)
+        """A psql that stops at the first error and reads `script`, or its standard input.
 
-    def statements(self, *words: str) -> str:
-        """Shell text: a psql that runs these statements, one of which may read its standard input.
+        Neither SQL nor the variables' values are arguments: they may be long, and arguments are everybody's.
+        """
+        before = "".join(f"\\set {name} {_quoted(value)}\n" for name, value in variables.items())
+        if self.locks is not None:
+            before += f"{_LOCKS.format(round((self.locks + _LATER) * 1000))};\n"
+        if script is None and before:
+            return replace(self._psql("-f", "/dev/fd/3", "-f", "-"), before=before)
+        return replace(self._psql("-f", "-"), stdin=None if script is None else before + script)
+
+    def statements(self, words: str) -> str:
+        """Shell text: a psql that runs these statements; its own copy may read its standard input.
 
         Args:
-            words: as the shell reads them, such as a variable in quotes.
+            words: as the shell reads a here-document, such as a variable.
         """
-        return " -c ".join((self._program("psql", *_QUIETLY).text(), *words))
+        return f"{self._psql('-f', '/dev/fd/3').text()} 3<<END_OF_INPUT\n{words}\nEND_OF_INPUT\n"
+
+    def _psql(self, *options: str) -> Command:
+        return self._program("psql", *_QUIETLY, *options)
 
     def dump(self, *options: str) -> Command:
         """A pg_dump in the custom format, uncompressed, in the database's own encoding."""
@@ -167,12 +179,12 @@ class Access:
         """What asks a program for its version."""
         return Command((self._path(program), "--version"), {"LC_ALL": "C"})
 
-    def _program(self, program: str, *options: str, stdin: str | None = None) -> Command:
+    def _program(self, program: str, *options: str) -> Command:
         where = ["-h", self.database.host, "-p", str(self.database.port)]
         if self.database.user:
             where += ["-U", self.database.user]
         argv = (self._path(program), *where, "-d", _connection(self.database.name), *options)
-        return Command(argv, dict(self.env), stdin)
+        return Command(argv, dict(self.env))
 
     def _path(self, program: str) -> str:
         return program if self.programs is None else str(self.programs / program)
@@ -247,7 +259,8 @@ def complaint(text: str) -> str:
     said = [line for line in lines(text) if re.search(r"ERROR:|FATAL:|PANIC:|error:", line)]
     if not said:
         return _last(text)
-    return re.sub(r"^(?:psql:<stdin>:\d+: |pg_restore: |pg_dump: |psql: )?(?:error: )?", "", said[0]).strip()
+    where = r"^(?:psql:(?:<stdin>|/dev/fd/3):\d+: |pg_restore: |pg_dump: |psql: )?(?:error: )?"
+    return re.sub(where, "", said[0]).strip()
 
 
 def _last(text: str) -> str:

@@ -1,9 +1,17 @@
-"""How a shell text runs on this machine: Invoke's own runner, whose output is decoded as one text."""
+"""How a shell text runs on this machine: Invoke's own runner, but for how text reaches the shell and returns.
+
+Linux takes 131,072 bytes for one argument, and whoever is on the machine may read arguments: the shell reads
+its text from a file without a name, by descriptor. The output is decoded as one text.
+"""
 
 from __future__ import annotations
 
 import codecs
+import os
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from subprocess import PIPE, Popen
 from typing import Any
 
 from invoke.context import Context
@@ -13,6 +21,21 @@ from sandbox.printable import line_of_output
 
 _PIECE = 65536  # bytes; Invoke's own 1,000 cost more than what they carry
 _DECODER = codecs.getincrementaldecoder("utf-8")
+
+
+@contextmanager
+def script(text: str, shell: str = "/bin/bash") -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """The words of a command that runs a shell text, and the descriptors that it must be given."""
+    with _file() as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+        file.seek(0)
+        yield [shell, f"/dev/fd/{file.fileno()}"], (file.fileno(),)
+
+
+def _file() -> Any:
+    if hasattr(os, "memfd_create"):  # a full disk must not keep anybody from looking
+        return os.fdopen(os.memfd_create("dolibarr-sandbox"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
 class Process(Local):
@@ -42,7 +65,11 @@ class Process(Local):
 
     def start(self, command: Any, shell: str, env: dict[str, Any]) -> None:
         """See Invoke; a name in the text that is no UTF-8 reaches the shell as the bytes that it is."""
-        super().start(command.encode("utf-8", "surrogateescape"), shell, env)
+        if self.using_pty:
+            super().start(command.encode("utf-8", "surrogateescape"), shell, env)
+            return
+        with script(command, shell) as (words, descriptors):
+            self.process = Popen(words, pass_fds=descriptors, env=env, stdout=PIPE, stderr=PIPE, stdin=PIPE)
 
     def stop(self) -> None:
         """See Invoke, which leaves closing its pipes to the garbage collector."""

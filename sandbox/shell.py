@@ -15,6 +15,7 @@ from typing import Any, Protocol, TextIO
 from sandbox.errors import Failed, Unreachable, UsageError
 from sandbox.guard import Judgement
 
+RUN_VARIABLE = "DOLIBARR_SANDBOX_RUN"  # by it a later run finds what a killed one left running
 # a command that is to run elsewhere says by this line, on standard error, that it did not, or not to its end
 NOT_REACHED = "dolibarr-sandbox did not reach"
 _AGAIN, _PAUSE = 2, 1.0  # how often a lost reading is tried again, and after how many seconds
@@ -39,25 +40,46 @@ class Runner(Protocol):
         """Run a shell text."""
 
 
+class OfRun:
+    """A runner whose commands carry the run's id in their environment, from their very first program on."""
+
+    def __init__(self, runner: Runner, run: str) -> None:
+        self._runner, self._env = runner, {RUN_VARIABLE: run}
+
+    @property
+    def config(self) -> Any:
+        """Invoke's configuration."""
+        return self._runner.config
+
+    def run(self, command: str, **kwargs: Any) -> Any:
+        """Run a shell text."""
+        return self._runner.run(command, env=self._env, **kwargs)
+
+
 @dataclass(frozen=True)
 class Command:
-    """One program with its arguments, extra environment (never a secret) and standard input."""
+    """One program with its arguments, extra environment (never a secret) and standard input.
+
+    `before` is what it reads by descriptor 3.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: str | None = None
+    before: str | None = None
 
     def text(self) -> str:
-        """The command as shell text; the standard input becomes a here-document."""
+        """The command as shell text; what it reads becomes here-documents."""
         words = [f"{name}={shlex.quote(value)}" for name, value in self.env.items()]
-        line = " ".join([*words, shlex.join(self.argv)])
-        if self.stdin is None:
-            return line
-        end = "END_OF_INPUT"
-        while end in self.stdin:
-            end += "_"
-        body = self.stdin if self.stdin.endswith("\n") else self.stdin + "\n"
-        return f"{line} <<'{end}'\n{body}{end}\n"
+        line, bodies = " ".join([*words, shlex.join(self.argv)]), ""
+        for descriptor, given in (("3", self.before), ("", self.stdin)):
+            if given is not None:
+                end = "END_OF_INPUT"
+                while end in given:
+                    end += "_"
+                line += f" {descriptor}<<'{end}'"
+                bodies += f"{given.removesuffix(chr(10))}\n{end}\n"
+        return f"{line}\n{bodies}" if bodies else line
 
     def with_env(self, **env: str) -> Command:
         """The same command with more environment."""

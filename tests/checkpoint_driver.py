@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 from invoke.config import Config
-from invoke.context import Context
 
 from sandbox.errors import SandboxError
 from sandbox.lifecycle.checkpoint import save
@@ -22,11 +21,12 @@ from sandbox.lifecycle.checkpoints import forget
 from sandbox.lifecycle.rewind import rewind
 from sandbox.settings import load
 from tests.refresh_driver import Dying
+from tests.worlds import context
 
 
 def main(folder: str, what: str, name: str, when: str = "", number: str = "0") -> int:
     settings = load(Config(), base=json.loads((Path(folder) / "settings.json").read_text()))
-    runner = Dying(Context(Config()), when, int(number))
+    runner = Dying(context(), when, int(number))
     try:
         if what == "save":
             print(save(settings, runner, name, yes=True), flush=True)

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from invoke.config import Config
-from invoke.context import Context
 
 from sandbox.errors import SandboxError
 from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.refresh import refresh
 from sandbox.settings import load
+from sandbox.shell import Runner
+from tests.worlds import context
 
 
 def die() -> None:
@@ -46,7 +47,7 @@ class Told(Silent):
 class Dying:
     """A runner that dies before, or during, the Nth command that changes something."""
 
-    def __init__(self, context: Context, when: str, number: int) -> None:
+    def __init__(self, context: Runner, when: str, number: int) -> None:
         self._context, self._when, self._number = context, when, number
         self._count = itertools.count(1)
 
@@ -65,7 +66,7 @@ class Dying:
 def main(folder: str, when: str, what: str = "") -> int:
     settings = load(Config(), base=json.loads((Path(folder) / "settings.json").read_text()))
     number = int(what) if when in {"before", "during"} else 0
-    runner = Dying(Context(Config()), when, number)
+    runner = Dying(context(), when, number)
     try:
         told = Told(what if when == "stage" else "")
         report = refresh(settings, runner, yes=True, db_only=False, progress=told)

@@ -19,7 +19,7 @@ from sandbox.lifecycle import journal, swap
 from sandbox.lifecycle.recover import recover
 from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.status import observe
-from sandbox.postgres import RUN_VARIABLE
+from sandbox.shell import RUN_VARIABLE
 from tests.worlds import World, context
 
 OTHERS = "20261128T010203-a1b2c3"  # another sandbox's run, which lives

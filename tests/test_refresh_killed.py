@@ -9,6 +9,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -19,8 +20,7 @@ from sandbox.errors import Busy, Failed
 from sandbox.lab.access import SANDBOX
 from sandbox.lifecycle import journal
 from sandbox.lifecycle.recover import recover
-from sandbox.postgres import RUN_VARIABLE
-from sandbox.shell import temporary
+from sandbox.shell import RUN_VARIABLE, OfRun, temporary
 from tests.support import slow_but
 from tests.worlds import PRODS, SCHEMA, World, context
 
@@ -163,19 +163,19 @@ def test_a_kill_in_the_middle_of_a_command_ends_what_it_left_running(
 def test_what_a_dead_run_left_running_is_found_by_its_id(world: World) -> None:
     engine = engine_for(world.settings(), "recovering")
     env = {**os.environ, RUN_VARIABLE: "dead-run"}
-    # one has the id in its environment, one in the shell text that it runs, one has another run's
-    words = (["sleep", "60"], ["sh", "-c", f"{RUN_VARIABLE}=dead-run sleep 60; true"], ["sleep", "60"])
-    envs = (env, dict(os.environ), {**env, RUN_VARIABLE: "dead-ru"})
-    crowd = [subprocess.Popen(word, env=one) for word, one in zip(words, envs, strict=True)]
-    shell = psutil.Process(crowd[1].pid)
-    until = time.monotonic() + 30
-    while [child.name() for child in shell.children()] != ["sleep"] and time.monotonic() < until:
-        time.sleep(0.01)
-    assert engine.end_processes("dead-run") == 3  # the shell's child too
-    assert [process.wait(5) for process in crowd[:2]] == [-signal.SIGKILL, -signal.SIGKILL]
-    assert crowd[2].poll() is None
-    crowd[2].kill()
-    crowd[2].wait()
+    crowd = [subprocess.Popen(["sleep", "60"], env=one) for one in (env, {**env, RUN_VARIABLE: "dead-ru"})]
+    runner = OfRun(context(), "dead-run")
+    with ThreadPoolExecutor() as pool:
+        shell = pool.submit(runner.run, "sleep 60\necho went on", hide=True, warn=True, in_stream=False)
+        until = time.monotonic() + 30
+        while len(psutil.Process().children(recursive=True)) < 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert engine.end_processes("dead-run") == 3  # the shell, and its child
+        assert shell.result(5).exited == -signal.SIGKILL
+    assert crowd[0].wait(5) == -signal.SIGKILL
+    assert crowd[1].poll() is None
+    crowd[1].kill()
+    crowd[1].wait()
 
 
 def test_the_temporary_files_of_a_dead_run_are_found_by_its_id(

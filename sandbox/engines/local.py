@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.errors import Failed, UsageError
-from sandbox.postgres import RUN_VARIABLE, Access
+from sandbox.postgres import Access
 from sandbox.settings import Settings, Side
-from sandbox.shell import Runner, change, require, trace
+from sandbox.shell import RUN_VARIABLE, Runner, change, require, trace
 
 _GONE_WITHIN = 10.0  # seconds
 _PAUSED = {"resume": "application.resume"}
@@ -134,7 +134,9 @@ class LocalEngine:
     def _from_root(self, runner: Runner, text: str | None, doing: str) -> None:
         if text is None:
             raise Failed(f"{doing}: nothing says how", "set application.pause and application.resume")
-        require(change(runner, f"cd {shlex.quote(str(self.settings.root))} && {{ {text}\n}}"), doing)
+        # what it starts is to outlive the run
+        text = f"unset {RUN_VARIABLE}\ncd {shlex.quote(str(self.settings.root))} && {{ {text}\n}}"
+        require(change(runner, text), doing)
 
     def end_processes(self, run: str) -> int:
         """Kill what is left running of `run` on this machine, wait until it is gone, remove its files.
@@ -173,13 +175,13 @@ def end_processes(run: str) -> int:
 
 
 def _processes_of(run: str) -> list[int]:
-    """Processes of ours that carry the run's id in their environment, or as the shell text they run."""
+    """Processes of ours that carry the run's id in their environment."""
     mark = f"{RUN_VARIABLE}={run}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         if int(folder.name) == os.getpid():
             continue
         with suppress(OSError):
-            if mark in (folder / "environ").read_bytes() or mark in (folder / "cmdline").read_bytes():
+            if mark in (folder / "environ").read_bytes():
                 found.append(int(folder.name))
     return found

@@ -108,8 +108,8 @@ class Incremental(Parallel):
         """Go on only when one program writes both schemas as the same text."""
         written, bare = self.target.script(), f"grep -E -v '{_HEAD}'"
         theirs = self._inner(self.left.travelling(self.target, self.run, written))
-        ours = self.there(self.target.dump(*SCHEMA))
-        ours += f" | {self._inner(Left().travelling(self.target, self.run, written))}"
+        dumped = self.there(self.target.dump(*SCHEMA))
+        ours = f"{{ {dumped}\n}} | {{ {self._inner(Left().travelling(self.target, self.run, written))}\n}}"
         return f"""theirs=$(
 printf '%s\\n' "$schema" | base64 -d | {{ {theirs}
 }}

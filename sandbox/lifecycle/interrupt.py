@@ -33,7 +33,8 @@ class Interrupt:
 def interruptible(end: Callable[[], object]) -> Iterator[Interrupt]:
     """While inside, a signal calls `end` and is remembered, and raises nothing by itself.
 
-    Invoke waits for a command's end whatever happens, so what runs has to be ended.
+    Invoke waits for a command's end whatever happens, so what runs has to be ended. A signal that is ignored,
+    as `nohup` has it for SIGHUP and a script's shell for the SIGINT of what it runs behind it, stays ignored.
     """
     state = Interrupt()
 
@@ -45,7 +46,8 @@ def interruptible(end: Callable[[], object]) -> Iterator[Interrupt]:
     if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
         yield state
         return
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield state
     finally:

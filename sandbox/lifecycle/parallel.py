@@ -16,7 +16,6 @@ whole: it is the verification that tells.
 
 from __future__ import annotations
 
-import shlex
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,8 +34,10 @@ TABLE = "dolibarr-sandbox table"  # what a worker says of a table that is there
 _BUILDING = "-c maintenance_work_mem=128MB -c synchronous_commit=off -c effective_io_concurrency=0"
 _UNHELPED = "-c max_parallel_maintenance_workers=0"  # several sessions build: helpers would only push them
 _LARGE = 8 * 2**20  # bytes of a table that is worth a psql of its own
-# variables of a worker's children: two statements about a table, and the shell text that runs them
-_CLEAR, _COPY, _TAKE = "DOLIBARR_SANDBOX_CLEAR", "DOLIBARR_SANDBOX_COPY", "DOLIBARR_SANDBOX_TAKE"
+# variables of a worker's children: a table, the same with its columns, and the shell text that fills it
+_TABLE, _LISTED, _TAKE = "DOLIBARR_SANDBOX_TABLE", "DOLIBARR_SANDBOX_LISTED", "DOLIBARR_SANDBOX_TAKE"
+_ROLE = "DOLIBARR_SANDBOX_ROLE"
+_LONGEST = 8000  # characters of a table's name and columns that such a variable takes
 # what every server of one major version sends and reads in the same bytes
 _BINARY = (
     "bool,int2,int4,int8,float4,float8,numeric,text,varchar,bpchar,bytea,uuid,date,time,timetz,timestamp,"
@@ -139,9 +140,11 @@ class Parallel(Stream):
         """What a worker's psql hands to the one that it starts for a large table."""
         if not self.engine.databases_together:
             return {}
-        role = [shlex.quote(as_role(self.role))] if self.role else []
-        words = (*role, "BEGIN", f'"${_CLEAR}"', f'"${_COPY}"', "COMMIT")
-        return {_TAKE: f"{self.target.statements(*words)} >&2"}
+        take = self.target.statements(
+            f"${_ROLE}\nBEGIN;\nTRUNCATE ONLY ${_TABLE};\n"
+            f"\\\\copy ${_LISTED} FROM pstdin WITH (FORMAT binary, FREEZE)\nCOMMIT;"
+        )
+        return {_TAKE: f"{{ {take}}} >&2", _ROLE: as_role(self.role).strip()}
 
     @property
     def _key(self) -> int:
@@ -188,7 +191,7 @@ def _items(key: int, large: int | None) -> str:
     """
     # names go through psql's own quotes and a shell's; the few that have more than this travel as text
     plain = "concat(own, listed) !~ '[^[:alnum:]_., \"()]'"
-    wanted = f"columns IS NOT NULL AND same AND weight >= {large} AND {plain}"
+    wanted = f"columns IS NOT NULL AND same AND weight >= {large} AND {plain} AND length(listed) < {_LONGEST}"
     return f"""WITH tables AS (
   SELECT r.name, pg_relation_size(r.oid) AS size, pg_table_size(r.oid) AS weight,
     format('%I.%I', nspname, relname) AS own, columns, same
@@ -205,8 +208,7 @@ def _items(key: int, large: int | None) -> str:
     FROM tables WHERE size > 0
 ), items AS (
   SELECT number, CASE WHEN {wanted if large is not None else "false"}
-      THEN format(E'\\\\setenv {_CLEAR} ''TRUNCATE ONLY %s''\n'
-        '\\\\setenv {_COPY} ''COPY %s FROM STDIN WITH (FORMAT binary, FREEZE)''\n'
+      THEN format(E'\\\\setenv {_TABLE} ''%s''\n\\\\setenv {_LISTED} ''%s''\n'
         '\\\\copy %s TO PROGRAM ''eval "${_TAKE}"'' WITH (FORMAT binary)\n'
         'SELECT %L;', own, listed, listed, told)
       ELSE format(E'SELECT %L;\nCOPY %s TO STDOUT;\nSELECT %L;',

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 @cache
 def sql(name: str) -> str:
-    """The SQL of a file, as short as it may be: it becomes a part of one argument of a shell.
+    """The SQL of a file, without comments and indentation: it becomes a part of a longer text.
 
     Comments there stand on lines of their own, or after two blanks; no text of more than one line is in it.
     """

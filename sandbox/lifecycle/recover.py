@@ -15,7 +15,7 @@ from sandbox.lifecycle.observe import NEXT, OLD, observe_sandbox
 from sandbox.lifecycle.plan import claimant, dead, folder, not_ours
 from sandbox.lifecycle.repair import RecoverReport, put_back
 from sandbox.settings import Settings
-from sandbox.shell import Runner, is_dry
+from sandbox.shell import OfRun, Runner, is_dry
 
 
 def recover(settings: Settings, runner: Runner) -> RecoverReport:
@@ -39,7 +39,7 @@ def recover(settings: Settings, runner: Runner) -> RecoverReport:
     if not settings.files.state.exists() and settings.sandbox.database is None:
         return RecoverReport(found=False)
     with journal.held(ledger, run) as book:
-        return settle(settings, book.desk.guarded(runner), book, run)
+        return settle(settings, OfRun(book.desk.guarded(runner), run), book, run)
 
 
 def settle(

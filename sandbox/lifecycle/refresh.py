@@ -18,7 +18,7 @@ from sandbox.lifecycle.strategies import InPlace, Swap
 from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.lifecycle.work import Outcome, Work
 from sandbox.settings import Settings
-from sandbox.shell import Runner, is_dry
+from sandbox.shell import OfRun, Runner, is_dry
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
         checks.refuse_mix_ups(settings, db_only=db_only)
         engine_for(settings, run, runner).find(settings.prod, settings.sandbox)  # before anything is made
     with journal.held(ledger_for(settings, runner), run) as book:
-        runner = book.desk.guarded(runner)
+        runner = OfRun(book.desk.guarded(runner), run)
         begun = time.monotonic()
         before = recover.settle(settings, runner, book, run, progress.note)
         for action in before.actions:

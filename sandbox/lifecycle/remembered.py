@@ -25,7 +25,7 @@ from sandbox.postgres import XID, literal
 from sandbox.typed import typed
 
 SMALL = 1000  # rows; a smaller table is sooner read than remembered
-_MOST = 40  # tables, the largest: what is known of them travels in a command line
+_MOST = 60  # tables, the largest: what is known of them may be kept in an object of the cluster
 _COLUMNS = ("name", "oid", "shape", "rows", "content")  # of a table
 _BIGINT = 2**63
 _FAR = 2**30  # transactions; twice as many, and an old version's number could come again

@@ -16,7 +16,7 @@ from sandbox.lifecycle.progress import Progress
 from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.postgres import Access, failure, together
 from sandbox.settings import Settings
-from sandbox.shell import Runner, change, is_dry, require
+from sandbox.shell import OfRun, Runner, change, is_dry, require
 
 
 @dataclass
@@ -112,7 +112,7 @@ def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[
         yield Steps(engine, runner, None, Interrupt(), progress)
         return
     with journal.held(ledger, run) as book:
-        runner = book.desk.guarded(runner)
+        runner = OfRun(book.desk.guarded(runner), run)
         if journal.left(book.desk) is not None:
             _settle(engine, runner, book, progress)
         already = "by then it was done, and it was tidied up"

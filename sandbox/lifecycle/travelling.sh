@@ -5,11 +5,11 @@
 #
 # Functions that must be there: `listed`, a pg_restore that prints the table of contents of "$box/archive", and `restored`,
 # one that restores what "$box/list" names of it. Variables: `left`, `roles`, and `box`, a new folder, which goes.
-cat >"$box/archive" && listed >"$box/contents" && left=$left roles=$roles awk '
+printf '%s\n' "$left" >"$box/left" && printf '%s\n' "$roles" >"$box/roles" &&
+cat >"$box/archive" && listed >"$box/contents" && box=$box awk '
   BEGIN {
-    count = split(ENVIRON["left"], lines, "\n")
-    for (i = 1; i <= count; i++) gone[lines[i]]
-    roles = split(ENVIRON["roles"], role, "\n")
+    while ((getline line <(ENVIRON["box"] "/left")) > 0) gone[line]
+    while ((getline line <(ENVIRON["box"] "/roles")) > 0) if (line != "") role[++roles] = line
   }
   ($2 " " $3) in gone || /^[0-9]+; 0 0 COMMENT - SCHEMA public / { next }
   /^[0-9]+; 0 0 / && !/ public ([A-Z]+ )*llx_/ {

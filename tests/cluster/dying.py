@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from invoke.config import Config
-from invoke.context import Context
 
 from sandbox.lifecycle.refresh import refresh
 from sandbox.settings import load
+from sandbox.shell import Runner
 from tests.refresh_driver import Told, die
+from tests.worlds import context
 
 
 class Dying:
     """Dies at a command."""
 
-    def __init__(self, context: Context, when: str, text: str) -> None:
+    def __init__(self, context: Runner, when: str, text: str) -> None:
         self._context, self._when, self._text = context, when, text
 
     @property
@@ -44,7 +45,7 @@ class Dying:
 def main(path: str, when: str, text: str) -> None:
     settings = load(Config(), base=json.loads(Path(path).read_text()))
     told = Told(text if when == "stage" else "")
-    refresh(settings, Dying(Context(Config()), when, text), yes=True, db_only=False, progress=told)
+    refresh(settings, Dying(context(), when, text), yes=True, db_only=False, progress=told)
 
 
 if __name__ == "__main__":

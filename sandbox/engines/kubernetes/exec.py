@@ -15,19 +15,20 @@ from shlex import join, quote
 from sandbox.engines.kubernetes.kubectl import words_of
 from sandbox.engines.kubernetes.select import Container
 from sandbox.errors import Failed
-from sandbox.postgres import RUN_VARIABLE
-from sandbox.shell import NOT_REACHED, Command, trace
+from sandbox.shell import NOT_REACHED, RUN_VARIABLE, Command, trace
 
 LOST = 75  # the status of what was cut off
 _UNREAD = 141  # SIGPIPE: whoever was to read what it sent had ended
 
-# `read` takes no byte more than it needs, so what follows the text is the program's own input
-_BOOT = """umask 077
-part() { while IFS= read -r l && [ "$l" != "$0" ]; do printf '%s\\n' "$l"; done; }
-keys=$(part)
-text=$(part)
+# the one text that is an argument: run what comes first. `read` takes no byte more than it needs, so what
+# follows is the next one's
+_PART = """while IFS= read -r l && [ "$l" != "$0" ]; do printf '%s\\n' "$l"; done"""
+_BOOT = f'eval "$({_PART})"'
+_BEGIN = """umask 077
+keys=$({part})
+text=$({part})
 if [ -n "$keys" ]; then
-for d in /dev/shm /tmp "$PWD"; do PGPASSFILE=$(mktemp "$d/{}XXXXXX" 2>/dev/null) && break; done
+for d in /dev/shm /tmp "$PWD"; do PGPASSFILE=$(mktemp "$d/{trace}XXXXXX" 2>/dev/null) && break; done
 trap 'rm -f "$PGPASSFILE"' EXIT
 printf '%s\\n' "$keys" >"$PGPASSFILE"; export PGPASSFILE
 fi
@@ -51,7 +52,9 @@ def inside(
     """
     mark = f"dolibarr-sandbox-exec-{secrets.token_hex(6)}"
     keys = "" if passwords is None else f"cat {quote(str(passwords))}\necho\n"
-    feed = f"{keys}echo {mark}\n{Command(('cat',), stdin=text).text()}echo {mark}\n{'cat' if stream else ''}"
+    begin = _BEGIN.replace("{part}", _PART).replace("{trace}", trace(run))
+    parts = (Command(("cat",), stdin=begin).text(), keys, Command(("cat",), stdin=text).text())
+    feed = "".join(f"{part}echo {mark}\n" for part in parts) + ("cat" if stream else "")
     return f"""{{
 code=$(
 {{ {feed}
@@ -63,8 +66,7 @@ printf '\\n{mark} kubectl %s\\n' "$?"; }} | {{ {_filter(mark)}}}
 
 
 def _call(container: Container, mark: str, run: str) -> str:
-    boot = _BOOT.replace("{}", trace(run))
-    words = ("sh", "-c", boot, mark)
+    words = ("sh", "-c", _BOOT, mark)
     inner = ("env", f"{RUN_VARIABLE}={run}", *words) if run else words
     target = ("exec", "--stdin", container.pod, f"--container={container.name}", "--")
     call = join(words_of(container.context, container.namespace, *target, *inner))

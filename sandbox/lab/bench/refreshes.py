@@ -20,6 +20,7 @@ from sandbox.lab.bench.results import Measured
 from sandbox.lab.bench.ways import CHANGES, KEPT, THEIRS, Way, environment, ways
 from sandbox.lab.ops import Ops
 from sandbox.lab.server import SUPERUSER
+from sandbox.process import script
 
 # 1 % of the rows of five tables, others each round
 _CHANGED = (
@@ -76,10 +77,15 @@ class Refreshes:
             subprocess.run(["sh", "-c", way.before], env=env, check=False, capture_output=True)
         os.sync()  # what was written before would be charged to this way
         begun = time.monotonic()
-        words = ["bash", "-o", "pipefail", "-c", way.script]
-        process = subprocess.Popen(
-            words, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        with script(f"set -o pipefail\n{way.script}") as (words, descriptors):
+            process = subprocess.Popen(
+                words,
+                pass_fds=descriptors,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         with ExitStack() as stack:
             if not counts:
                 peak = stack.enter_context(watched(psutil.Process(process.pid), self._server()))
