@@ -43,6 +43,7 @@ def test_a_reset_ends_with_a_checkpoint_of_an_armed_sandbox(root: Path) -> None:
     assert run(root, "diff", "--check").returncode == 0
 
 
+@pytest.mark.slow
 def test_rehearse_diff_rewind_armed_again_and_again(root: Path) -> None:
     unavailable = []
     for _ in range(2):
@@ -69,6 +70,7 @@ def test_rehearse_diff_rewind_armed_again_and_again(root: Path) -> None:
     assert min(unavailable) < 300  # whatever else the machine does can only make it longer
 
 
+@pytest.mark.slow
 def test_a_reset_that_another_task_calls_cleans_first_and_saves_then(root: Path) -> None:
     tasks = root / "tasks.py"
     text = tasks.read_text()
@@ -108,6 +110,7 @@ def test_the_key_is_in_nothing_that_is_said_or_kept(root: Path) -> None:
     assert not [text for text in state if key.encode() in text]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_another_key_says_so_and_how_to_mend_it(root: Path) -> None:
     file = root / "test/.ai_agent_sandbox.key"
     key = envfile.read_secret(file)

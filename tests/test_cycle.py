@@ -159,6 +159,7 @@ def test_arcodange_drives_the_same_lab(root: Path, tmp_path: Path) -> None:
     assert document(done) | {"latency_ms": 0} == document(run(root, "status", "--json")) | {"latency_ms": 0}
 
 
+@pytest.mark.slow
 def test_two_sandboxes_live_side_by_side_in_the_example(root: Path, tmp_path: Path) -> None:
     folder = tmp_path / "ops"
     shutil.copytree(REPOSITORY / "examples/ops", folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -19,6 +19,7 @@ from sandbox.dolibarr import browser
 from sandbox.errors import ExitCode, Failed, UsageError
 from tests.provision.desk import Desk
 from tests.provision.proxy import Asked, Proxy
+from tests.support import slow_but
 
 
 def _browsers(of: int) -> list[psutil.Process]:
@@ -172,7 +173,7 @@ def watched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[P
     return make
 
 
-@pytest.mark.parametrize("credentials", ["none", "wrong"])
+@pytest.mark.parametrize("credentials", slow_but({"none"}, ["none", "wrong"]))
 def test_a_person_completes_the_login_and_it_goes_on_by_itself(
     desk: Desk, watched: Callable[[], tuple[Path, int]], credentials: str, agent: str
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_dry_run_asks_and_writes_nothing(desk: Desk, proxy: Proxy, agent: str)
     assert desk.relinked == 0
 
 
+@pytest.mark.slow
 def test_sessions_that_end_under_way_cost_a_login_each(desk: Desk, proxy: Proxy, agent: str) -> None:
     left = [
         ("GET", "/user/list.php", ""),
@@ -129,6 +130,7 @@ def test_sessions_that_end_under_way_cost_a_login_each(desk: Desk, proxy: Proxy,
     assert desk.erp.whoami(desk.key).login == agent
 
 
+@pytest.mark.slow
 def test_slow_pages_are_waited_for(desk: Desk, proxy: Proxy, agent: str) -> None:
     slow = {("GET", "/user/list.php"), ("POST", "/user/card.php")}
 
@@ -142,6 +144,7 @@ def test_slow_pages_are_waited_for(desk: Desk, proxy: Proxy, agent: str) -> None
     assert slow == set()
 
 
+@pytest.mark.slow
 def test_a_second_administrator_may_provision_another_agent_meanwhile(
     desk: Desk, agent: str, tmp_path: Path
 ) -> None:
@@ -155,7 +158,7 @@ def test_a_second_administrator_may_provision_another_agent_meanwhile(
     assert [desk.erp.whoami(each.key).login for each in (desk, other)] == [agent, f"{agent}_2"]
 
 
-@pytest.mark.parametrize("action", slow_but({"update"}, ["addrights", "update"]))
+@pytest.mark.parametrize("action", slow_but((), ["addrights", "update"]))
 def test_a_killed_provision_leaves_a_state_from_which_the_next_one_arms(
     desk: Desk, proxy: Proxy, agent: str, action: str
 ) -> None:

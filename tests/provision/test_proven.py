@@ -19,7 +19,7 @@ from sandbox.lifecycle.relink import relink
 from sandbox.settings import Timeouts
 from tests.provision.desk import Desk
 from tests.provision.proxy import Answered, Asked, Proxy
-from tests.support import forwarded
+from tests.support import forwarded, slow_but
 from tests.worlds import context
 
 SOON = Timeouts(5, 10)
@@ -64,6 +64,7 @@ def test_provision_proves_the_url_and_leaves_the_pages_as_they_were(desk: Desk, 
     assert desk.erp.execute(HEADERS) == before
 
 
+@pytest.mark.slow
 def test_what_prod_has_in_the_head_of_an_entity_stays_and_hides_no_mark(desk: Desk, agent: str) -> None:
     with desk.erp.constant("MAIN_HTML_HEADER", '<meta name="prods">'):
         assert desk.provision(agent).proven
@@ -116,7 +117,7 @@ def test_a_page_without_the_mark_is_refused_with_what_was_seen(desk: Desk, proxy
     assert agent not in desk.erp.users()
 
 
-@pytest.mark.parametrize("reached", [True, False])
+@pytest.mark.parametrize("reached", slow_but({False}, [True, False]))
 def test_prods_url_that_leads_to_the_sandbox_is_refused(
     desk: Desk, proxy: Proxy, agent: str, reached: bool
 ) -> None:
@@ -131,6 +132,7 @@ def test_prods_url_that_leads_to_the_sandbox_is_refused(
     assert agent not in desk.erp.users()
 
 
+@pytest.mark.slow
 def test_prods_url_that_does_not_answer_is_told_and_blocks_nothing(desk: Desk, agent: str) -> None:
     assert desk.provision(agent, prod={"url": "http://127.0.0.1:9"}).proven
     assert any("prod's URL was not compared: http://127.0.0.1:9 does not" in line for line in desk.said)
