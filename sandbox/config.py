@@ -16,6 +16,9 @@ from typing import Any
 from sandbox.errors import UsageError
 from sandbox.schema import DATABASE, SCHEMA, Tree
 
+LEVELS = ("runtime", "project", "user", "system")  # Invoke's, of files, the highest first
+_LONGEST = 80  # characters of a wrong value that are shown
+
 
 def plain(tree: object) -> Any:
     """A copy of a configuration tree as dictionaries, whatever proxy it came in."""
@@ -81,7 +84,7 @@ class Reader:
         try:
             return convert(value)
         except ValueError as error:
-            shown = "a text with a password in it" if "@" in str(value) else repr(value)
+            shown = "a text with a password in it" if "@" in str(value) else _shortened(repr(value))
             raise UsageError(
                 f"{self.name}.{path} must be {error}; got {shown}{self.source(keys)}",
             ) from None
@@ -89,7 +92,14 @@ class Reader:
     def path(self, root: Path, key: str, default: str | None = None) -> Path | None:
         """A path, absolute, from the root; None when neither set nor given a default."""
         text = self.get(key, default)
-        return None if text is None else Path(os.path.normpath(root / Path(text).expanduser()))
+        try:
+            return None if text is None else Path(os.path.normpath(root / Path(text).expanduser()))
+        except RuntimeError:
+            raise UsageError(
+                f"{self.name}.{key} begins with ~, and whose home that is is not known; got {text!r}"
+                f"{self.source(tuple(key.split('.')))}",
+                "write the whole path",
+            ) from None
 
     def database(self, prefix: str) -> Tree | None:
         """What is set of a database, or None when nothing is.
@@ -106,6 +116,10 @@ class Reader:
                 f"{self.source((*prefix.split('.'), keys[0]))}",
             )
         return {key: self.get(f"{prefix}.{key}") for key in keys}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def kind(value: object) -> str:
@@ -128,7 +142,9 @@ def sources(config: Any, name: str, base: Tree) -> Callable[[tuple[str, ...]], s
         return base if where == "base" else level(config, where, name)
 
     def source(path: tuple[str, ...]) -> str:
-        for where in ("runtime", "env", "project", "user", "system", "collection", "base"):
+        if not path:
+            return _holding(config, name)
+        for where in ("runtime", "env", *LEVELS[1:], "collection", "base"):
             variable = f"INVOKE_{'_'.join((name, *path)).upper()}"
             if where == "env":
                 if variable in os.environ:
@@ -146,9 +162,29 @@ def sources(config: Any, name: str, base: Tree) -> Callable[[tuple[str, ...]], s
     return source
 
 
+def _holding(config: Any, name: str) -> str:
+    """Which file has anything under that name."""
+    for where in LEVELS:
+        tree = getattr(config, f"_{where}", None)
+        if isinstance(tree, Mapping) and name in tree:
+            return f" (in {getattr(config, f'_{where}_path', None)})"
+    return ""
+
+
+def refuse_missing_file(config: Any) -> None:
+    """Refuse a settings file that was asked for by name (`-f`) and is not there: Invoke goes on without it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = getattr(config, "_runtime_path", None)
+    if path and not Path(path).expanduser().exists():
+        raise UsageError(f"there is no settings file {path}", "check -f, or INVOKE_RUNTIME_CONFIG")
+
+
 def read_from(config: Any) -> tuple[Path, ...]:
     """The files that Invoke's configuration was read from."""
-    found = (getattr(config, f"_{where}_path", None) for where in ("runtime", "project", "user", "system"))
+    found = (getattr(config, f"_{where}_path", None) for where in LEVELS)
     return tuple(Path(path).absolute() for path in found if path and Path(path).is_file())
 
 

@@ -113,8 +113,7 @@ class Console:
     def failed(self, error: SandboxError) -> None:
         """Give a program the failure as its JSON document; people get it from Invoke's `Exit`, on stderr."""
         if self.as_json:
-            failure = {"error": error.what, "next_step": error.next_step, "exit_code": int(error.code)}
-            self._document(failure)
+            self._document(error.document())
 
     def _document(self, document: dict[str, Any]) -> None:
         print(json.dumps(document, indent=2, default=str), file=self._stdout, flush=True)

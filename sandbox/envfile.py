@@ -16,7 +16,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
-from sandbox import privatefile
+from sandbox import privatefile, textfile
 from sandbox.errors import Failed, Refused, UsageError
 
 SECRET_MODE = 0o600
@@ -37,14 +37,12 @@ def read_text(path: Path) -> str | None:
         UsageError: it is there, but cannot be read or is not UTF-8.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
+        return textfile.read(path)
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text", "save it as UTF-8, or remove it") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        why = f"{path} cannot be read: {error.strerror}"
+        raise UsageError(why, "correct it, or name another file in the settings") from None
 
 
 def read_secret(path: Path) -> str | None:

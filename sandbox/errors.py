@@ -36,6 +36,10 @@ class SandboxError(Exception):
         self.what = what
         self.next_step = next_step
 
+    def document(self) -> dict[str, str | int]:
+        """The failure for programs; `--json` prints it."""
+        return {"error": self.what, "next_step": self.next_step, "exit_code": int(self.code)}
+
     def __str__(self) -> str:
         """As it is printed; `what` and `next_step` are exact, whatever they hold."""
         what = printable(self.what)

@@ -6,6 +6,7 @@ from functools import partial
 
 from invoke.tasks import task
 
+from sandbox.errors import UsageError
 from sandbox.session import SandboxTask
 
 JSON = "Print one JSON document on stdout, for programs."
@@ -22,3 +23,14 @@ BASELINE = "baseline"
 
 # long flags alone: `-h` must stay Invoke's help, and nothing destructive hides behind one letter
 sandbox_task = partial(task, klass=SandboxTask, positional=[], auto_shortflags=False)
+
+
+def whole_number(flag: str, text: str) -> int:
+    """The number that a flag was given; Invoke itself would end a wrong one with a traceback.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004  # of digits
+        raise UsageError(f"{flag} must be a whole number; got {text!r}", f"such as {flag} 20")
+    return int(text)

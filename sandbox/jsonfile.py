@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sandbox import textfile
 from sandbox.errors import Failed
 
 
@@ -58,13 +59,11 @@ def read(path: Path) -> dict[str, Any] | None:
         Damaged: it is there, and cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = textfile.read(path)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise Damaged(error.strerror or "it cannot be read") from None
-    except UnicodeDecodeError:
-        raise Damaged("it is no text") from None
     return parsed(text)
 
 

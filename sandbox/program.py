@@ -11,6 +11,7 @@ from invoke.program import Program
 
 from sandbox.errors import ExitCode, UsageError
 from sandbox.executor import EXECUTOR
+from sandbox.startup import explaining
 from sandbox.tasks import collection, lab_collection
 from sandbox.version import __version__
 
@@ -99,7 +100,8 @@ def main() -> None:
     """Run ``arcodange``; the exit codes are those of the tasks."""
     arguments = sys.argv[1:]
     if arguments[:2] == ["sandbox", "checkpoint"]:
-        program().run([BINARY, *arguments[2:]])
+        with explaining():
+            program().run([BINARY, *arguments[2:]])
         return
     if arguments in (["--version"], ["-V"]):
         print(f"arcodange, dolibarr-sandbox {__version__}")  # noqa: T201  # a program prints

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,6 +41,12 @@ DEFAULT_RIGHTS = (
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("a text")
+    try:
+        os.fsencode(value)  # a path's bytes need not be UTF-8
+    except UnicodeEncodeError:
+        raise ValueError("a text that can be written down: whole characters, and in this locale") from None
+    if "\0" in value:
+        raise ValueError("a text without a NUL")
     return value
 
 
@@ -48,6 +55,7 @@ def _url(value: object) -> str:
     try:
         parts = urlsplit(text)
         _ = parts.port  # a port that is no number raises here
+        (parts.hostname or "").encode("idna")  # and a name with a part that is empty or too long
     except ValueError:
         raise ValueError("an http(s) URL") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -1,9 +1,9 @@
-"""What a task's body is handed, and the one place where a `SandboxError` becomes an exit code."""
+"""What a task's body is handed, and the one place where what stops it becomes an exit code."""
 
 from __future__ import annotations
 
 import inspect
-import os
+import io
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, redirect_stdout
@@ -11,13 +11,14 @@ from functools import cached_property
 from typing import Any
 
 from invoke.context import Context
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, Failure
 from invoke.tasks import Call, Task
 
 from sandbox import config, console, settings
-from sandbox.errors import ExitCode, SandboxError, UsageError
+from sandbox.errors import ExitCode, UsageError
 from sandbox.executor import SETTING, InheritingCall, ended_parts
 from sandbox.process import exact
+from sandbox.unexpected import debugging, explained
 
 
 class Session:
@@ -75,7 +76,7 @@ class SandboxTask(Task[Any]):
     defaults: Mapping[str, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the body with a `Session`; a `SandboxError` becomes Invoke's `Exit` with its code."""
+        """Run the body with a `Session`; whatever stops it becomes Invoke's `Exit` with its code."""
         context = args[0]
         if not isinstance(context, Context):
             raise TypeError(f"expected an Invoke Context, got {type(context).__name__}")
@@ -84,16 +85,21 @@ class SandboxTask(Task[Any]):
         given.apply_defaults()
         self._run_parts(context, ended, given.arguments)
         as_json = bool(kwargs.get("json"))
+        _print_anything()
         session = Session(context, self.sandbox_name, self.defaults, as_json=as_json)
         try:
             # what Invoke prints itself, for --echo and --dry, is for people too
             with redirect_stdout(sys.stderr) if as_json else nullcontext():
+                config.refuse_missing_file(context.config)
                 result = self.body(session, *args[1:], **kwargs)
-        except SandboxError as error:
-            if context.config.get("debug") or os.environ.get("INVOKE_DEBUG"):
+        except (Exit, Failure):
+            raise
+        except Exception as error:
+            if debugging():
                 raise
-            session.console.failed(error)
-            raise Exit(f"{self.name}: {error}", code=int(error.code)) from None
+            found = explained(error)
+            session.console.failed(found)
+            raise Exit(f"{self.name}: {found}", code=int(found.code)) from None
         self.times_called += 1
         ended.append(self)
         return result
@@ -126,6 +132,13 @@ class SandboxTask(Task[Any]):
     def __hash__(self) -> int:
         """See `__eq__`."""
         return hash((self.name, self.sandbox_name))
+
+
+def _print_anything() -> None:
+    """Let a stream that cannot print a character, such as one of ASCII only, show its code instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def bind(tasks: Iterable[SandboxTask], name: str, defaults: Mapping[str, Any]) -> list[SandboxTask]:

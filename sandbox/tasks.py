@@ -16,9 +16,21 @@ from sandbox import checkpoint_views, views
 from sandbox.checkpoint_tasks import checkpoints, diff, forget, rewind, save
 from sandbox.errors import UsageError
 from sandbox.executor import inherits
-from sandbox.flags import ADOPT, BASELINE, DB_ONLY, DETACH, FULL, HEADLESS, JSON, YES, sandbox_task
+from sandbox.flags import (
+    ADOPT,
+    BASELINE,
+    DB_ONLY,
+    DETACH,
+    FULL,
+    HEADLESS,
+    JSON,
+    YES,
+    sandbox_task,
+    whole_number,
+)
 from sandbox.session import Session, bind, checked_name, exit_with
 from sandbox.settings import Settings, project_root
+from sandbox.startup import explain_settings
 
 
 @sandbox_task(help={"json": JSON})
@@ -173,6 +185,7 @@ def collection(name: str = "sandbox", **defaults: Any) -> Collection:
     Raises:
         UsageError: the name cannot be a configuration key.
     """
+    explain_settings()
     made = Collection(checked_name(name))
     for item in bind(TASKS, name, defaults):
         made.add_task(item)
@@ -187,16 +200,17 @@ def collection(name: str = "sandbox", **defaults: Any) -> Collection:
         "json": JSON,
     },
 )
-def lab_up(s: Session, size: int = 0, dolibarr: str = "", json: bool = False) -> None:  # noqa: ARG001
+def lab_up(s: Session, size: str = "", dolibarr: str = "", json: bool = False) -> None:  # noqa: ARG001
     """Start the lab: PostgreSQL and an ERP on loopback, with both sides' data."""
     from sandbox.lab.life import up, would_up
 
     root, source = project_root(s.context.config), Path(dolibarr) if dolibarr else None
+    megabytes = whole_number("--size", size) if size else None
     if s.dry:
-        plan = would_up(root, size=size or None, dolibarr=source)
+        plan = would_up(root, size=megabytes, dolibarr=source)
         s.console.show(plan, views.would(plan.would), s.title(""))
         return
-    report = up(root, size=size or None, dolibarr=source, say=s.console.say)
+    report = up(root, size=megabytes, dolibarr=source, say=s.console.say)
     s.console.show(report, views.lab(report), "the lab is up")
 
 

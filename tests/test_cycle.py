@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from sandbox import envfile, lab
+from sandbox.lab import access
 from tests.support import REPOSITORY, document, ops, run
 
 pytestmark = pytest.mark.conformance
@@ -150,6 +151,35 @@ def test_a_rehearsal_is_shown_and_rewound(root: Path) -> None:
     assert "HTTP 404" in run(root, "--look", customer, program=rehearsal).stdout
     assert armed(root) == (0, None)
     assert run(root, "diff", "--check").returncode == 0
+
+
+def test_a_sandbox_that_a_team_refreshed_itself_is_proven_by_its_pages_alone(
+    root: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "refresh.sh"
+    script.write_text("#!/bin/sh\necho refreshed by us\n")
+    script.chmod(0o755)
+    before = document(run(root, "status", "--json"))
+    done = run(root, "refresh", "--yes", "--json", INVOKE_SANDBOX_REFRESH_SCRIPT=str(script))
+    assert done.returncode == 0, done.stderr
+    seen = document(run(root, "status", "--json"))
+    assert (seen["proven"], before["proven"]) == (True, True)
+    assert seen["last_refresh"]["run"] != before["last_refresh"]["run"]
+    done = run(root, "relink-env", "--json")
+    assert (done.returncode, document(done)["proven"]) == (0, True)
+
+
+def test_a_sandbox_whose_pages_lost_the_mark_is_not_proven(root: Path) -> None:
+    where = lab.configuration(root)
+    assert where is not None
+    head = "name = 'MAIN_HTML_HEADER' AND value LIKE '%dolibarr-sandbox%'"
+    with access.connected(
+        Path(where["postgres"]["passwords"]), where["database"]["port"], access.SANDBOX, access.SANDBOX
+    ) as session:
+        session.execute(f"UPDATE llx_const SET value = replace(value, 'dolibarr-sandbox', 'x') WHERE {head}")
+    seen = document(done := run(root, "status", "--json"))
+    assert (done.returncode, seen["proven"], seen["reason"]) == (4, False, "another_database")
+    assert document(run(root, "relink-env", "--json"))["proven"]  # it writes a mark of its own, and looks
 
 
 def test_arcodange_drives_the_same_lab(root: Path, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from sandbox.lab import access
 from sandbox.lab.folder import Folder
 from sandbox.lab.real import php
-from tests.erp_client import call
+from tests.erp_client import call, settings
 from tests.sinks import Sink, mail, web
 from tests.support import document, ops, run
 
@@ -45,14 +46,7 @@ $subject = 'Invoice '.$invoice->ref;
 $mail = new CMailFile($subject, 'customer@client.example', 'erp@arcodange.example', 'Please pay.');
 print $mail->sendfile() ? 'sent' : 'not sent: '.$mail->error;
 """
-CRON = """<?php
-$argv = array('cron_run_jobs.php', getenv('LAB_CRON_KEY'), 'firstadmin');
-$_SERVER['argv'] = $argv;
-register_shutdown_function(function () {
-	exit(0); // what the job returns is no 0, so that Dolibarr counts it as failed
-});
-require dirname(getenv('LAB_HTDOCS')).'/scripts/cron/cron_run_jobs.php';
-"""
+CRON = "public/cron/cron_run_jobs_by_url.php"
 
 
 @dataclass
@@ -89,8 +83,11 @@ class Outside:
         self.mailed = self.php(MAIL)
         query = "SELECT value FROM llx_const WHERE name = 'CRON_KEY' ORDER BY entity DESC LIMIT 1"
         ((key,),) = self.ask(access.SANDBOX, query)
-        self.ran = self.php(CRON, LAB_CRON_KEY=str(key))
-        assert "First admin user found" in self.ran
+        asked = {"securitykey": str(key), "userlogin": "admin"}
+        done = requests.get(f"{settings(self.root)['url']}/{CRON}", asked, timeout=60)
+        assert done.ok, done.text
+        assert "ecuritykey" not in done.text
+        self.ran = done.text
         self.ask(access.SANDBOX, f"UPDATE llx_user SET api_key = '{ADMINS_KEY}' WHERE login = 'admin'")
         made = call(self.root, "POST", "/thirdparties", ADMINS_KEY, json={"name": "New", "client": "1"})
         return made.status_code

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sandbox.dolibarr.driver import driver
 from sandbox.errors import Failed, UsageError
 from sandbox.temporary import temporary_folder
 
@@ -145,13 +146,11 @@ def shared() -> Iterator[None]:
 
 @contextmanager
 def _running(executable: Path | None, *, headless: bool) -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
     browser = _SHARED.get() if headless and executable is None else None
     if browser is not None:
         yield browser
         return
-    with temporary_folder() as folder, sync_playwright() as playwright:
+    with temporary_folder() as folder, driver() as playwright:
         browser = _launched(playwright, executable, folder, headless=headless)
         try:
             yield browser

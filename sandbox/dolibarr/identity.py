@@ -11,6 +11,9 @@ from typing import Any
 _SECOND_NAMES = {"propal": "propale"}
 
 
+_DIGITS = 20  # more than a user number has
+
+
 class Arms(Enum):
     """Whether the agent's key works; the value is the line that people read."""
 
@@ -51,7 +54,7 @@ def owner(http: int, body: Mapping[str, Any], login: str | None) -> WhoAmI:
         Arms.ARMED if login in (None, found) else Arms.ANOTHER_LOGIN,
         http,
         found,
-        int(number) if number.isdigit() else None,
+        int(number) if number.isdecimal() and len(number) < _DIGITS else None,
         admin=str(body.get("admin") or "0") != "0",
         rights=tuple(sorted(set(_rights(_once(body.get("rights")))))),
     )

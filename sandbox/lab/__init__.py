@@ -6,10 +6,10 @@ Everything of a lab is in the folder `.lab/` under the project's root. This modu
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from sandbox import jsonfile
 from sandbox.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -28,14 +28,9 @@ def read_state(folder: Path) -> dict[str, Any]:
     """
     path = folder / "lab.json"
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", _REMAKE) from error
-    if not isinstance(state, dict):
-        raise UsageError(f"{path} does not hold a lab's state", _REMAKE)
-    return state
+        return jsonfile.read(path) or {}
+    except jsonfile.Damaged as error:
+        raise UsageError(f"{path} cannot be read: {error}", _REMAKE) from None
 
 
 def configuration(root: Path) -> dict[str, Any] | None:

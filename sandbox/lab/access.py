@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from sandbox import textfile
 from sandbox.errors import Failed
 from sandbox.lab import HOST
 from sandbox.lab.server import SUPERUSER
@@ -31,7 +32,7 @@ def write_passwords(path: Path) -> None:
 
 def password_of(path: Path, role: str) -> str:
     """A role's password from the lab's pgpass file."""
-    for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
+    for line in filter(None, textfile.read(path).split("\n")):
         *_, user, password = line.split(":")
         if user == role:
             return password

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sandbox import textfile
 from sandbox.errors import UsageError
 from sandbox.lab import access
 from sandbox.lab.folder import Folder, Say
@@ -114,9 +115,9 @@ def _start(folder: Folder, state: dict[str, Any], say: Say) -> bool:
 def _hand_out_credentials(folder: Folder, say: Say) -> Path | None:
     """Write the file that provision reads, unless a person keeps an own one there."""
     path = folder.root.resolve() / "test" / ".env.sandbox"
-    wanted = folder.credentials.read_text(encoding="utf-8")
+    wanted = textfile.read(folder.credentials)
     if path.exists():
-        found = path.read_text(encoding="utf-8")
+        found = textfile.read(path)
         if not found.startswith(MARK):
             say(f"{path} is yours and was left alone; the lab's own login is in {folder.credentials}")
             return None

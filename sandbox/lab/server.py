@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from sandbox import textfile
 from sandbox.errors import Failed, UsageError
 from sandbox.lab import HOST, user
 from sandbox.lab.processes import free_port, gone, ours, stop
@@ -209,7 +210,7 @@ class Server:
 
     def _pidfile(self) -> list[str]:
         try:
-            return (self.data / "postmaster.pid").read_text(encoding="utf-8").split("\n")
+            return textfile.read(self.data / "postmaster.pid").split("\n")
         except FileNotFoundError:
             return []
 

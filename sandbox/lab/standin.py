@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from sandbox import textfile
 from sandbox.errors import Failed
 from sandbox.lab import HOST
 from sandbox.lab.access import SANDBOX
@@ -61,7 +62,7 @@ class StandIn:
     def _written_pid(self) -> int:
         """What the last started ERP wrote, also when its start was cut off before the state was; else 0."""
         try:
-            return int(self._pidfile.read_text(encoding="utf-8"))
+            return int(textfile.read(self._pidfile))
         except (FileNotFoundError, ValueError):
             return 0
 

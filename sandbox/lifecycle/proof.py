@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from sandbox.dolibarr.shown import Shown, look
 from sandbox.engines import Engine, engine_for, ledger_for
-from sandbox.engines.ledger import LAST
+from sandbox.engines.ledger import LAST, readable
 from sandbox.errors import Refused, SandboxError
 from sandbox.lifecycle import mark, record
 from sandbox.postgres import failure, together
@@ -150,7 +150,7 @@ def _judged(engine: Engine, expected: str, shown: Shown) -> Proof:
 def _by_record(settings: Settings, runner: Runner, why: str) -> Proof:
     shown = look(settings.url, settings.timeouts)
     try:
-        last = ledger_for(settings, runner).read(LAST)
+        last = readable(ledger_for(settings, runner), LAST)
     except SandboxError:
         last = None
     found = replace(recorded(settings, record.marks(last), shown), prods=_prods(settings))

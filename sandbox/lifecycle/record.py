@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.engines import ledger_for
-from sandbox.engines.ledger import LAST, Desk
+from sandbox.engines.ledger import LAST, Desk, readable
 from sandbox.errors import Busy
 from sandbox.lifecycle import journal
 from sandbox.settings import Settings
@@ -24,7 +24,7 @@ def marks(last: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 def expect(desk: Desk, mark: str | None) -> None:
     """Before a database with this mark becomes the live one: from now on, it may be shown, too."""
-    last = desk.read(LAST)
+    last = readable(desk, LAST)
     known = marks(last)
     if last and known and mark not in known:
         desk.write(LAST, {**last, KEY: [*known, *([mark] if mark else [])]})
@@ -32,7 +32,7 @@ def expect(desk: Desk, mark: str | None) -> None:
 
 def settle(desk: Desk, mark: str | None) -> None:
     """The live database has this mark."""
-    last = desk.read(LAST)
+    last = readable(desk, LAST)
     wanted = [mark] if mark else []
     if last and last.get(KEY) != wanted:
         desk.write(LAST, {**last, KEY: wanted})
@@ -41,7 +41,7 @@ def settle(desk: Desk, mark: str | None) -> None:
 def correct(settings: Settings, runner: Runner, mark: str | None) -> None:
     """Write down what the database just told, such as after a colleague's refresh from another machine."""
     ledger = ledger_for(settings, runner)
-    last = ledger.read(LAST)
+    last = readable(ledger, LAST)
     if mark is None or not last or marks(last) == (mark,):
         return
     with suppress(Busy), journal.held(ledger, journal.new_run()) as book:

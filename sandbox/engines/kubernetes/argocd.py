@@ -11,6 +11,7 @@ import json
 import time
 from typing import Any
 
+from sandbox import jsonfile
 from sandbox.engines.kubernetes.kubectl import Conflict, Kubectl, Object
 from sandbox.errors import Failed, UsageError
 from sandbox.pods import ArgoCd
@@ -32,7 +33,7 @@ def read(kubectl: Kubectl, argocd: ArgoCd, deployment: str) -> dict[str, Any]:
     automated = _automated(found)
     kept = found["metadata"].get("annotations", {}).get(ORIGINAL)
     if kept is not None:  # an earlier run's pause, whose journal is lost: its original is the original
-        automated = json.loads(kept)
+        automated = jsonfile.parsed(kept)
     elif automated is None or automated.get("enabled") is False or _leaves_alone(found, deployment):
         return {}
     name, namespace = argocd.application, argocd.namespace

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sandbox import jsonfile
 from sandbox.errors import Failed, SandboxError, Unreachable, UsageError
 from sandbox.shell import Result, Runner, change, command, is_dry, lines, observe
 
@@ -109,8 +110,17 @@ class Kubectl:
             raise self.explained(result.stderr, doing)
         if not result.stdout.strip():
             return {}
-        found = json.loads(result.stdout)
-        return found if isinstance(found, dict) else {}
+        try:
+            found = jsonfile.parsed(result.stdout)
+        except jsonfile.Damaged as error:
+            raise self._strange(doing, str(error)) from None
+        if not isinstance(found.get("metadata"), dict):
+            raise self._strange(doing, "it is no object of Kubernetes")
+        return found
+
+    def _strange(self, doing: str, why: str) -> Unreachable:
+        what = f"{doing} in namespace {self.namespace}: what kubectl told cannot be read: {why}"
+        return Unreachable(what, "look at what kubectl on PATH is, and what stands before the cluster")
 
     @property
     def dry(self) -> bool:
