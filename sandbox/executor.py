@@ -20,6 +20,8 @@ from invoke.executor import Executor as InvokeExecutor
 from invoke.parser import ParseResult
 from invoke.tasks import Call, Task
 
+from sandbox.output import steady
+
 EXECUTOR = "sandbox.executor.Executor"
 _ENDED = "_ended_parts"
 SETTING = f"tasks: {{executor_class: {EXECUTOR}}}"
@@ -95,6 +97,11 @@ def _sibling(called_as: str | None, name: str) -> str | None:
 
 class Executor(InvokeExecutor):
     """Invoke's executor, with flags handed on to the pre-tasks that ask for them."""
+
+    def execute(self, *tasks: Any) -> Any:
+        """See Invoke: run the tasks, all of them, whatever becomes of the output."""
+        with steady():
+            return super().execute(*tasks)
 
     def expand_calls(self, calls: list[Call]) -> list[Call]:
         """See Invoke: add each call's pre and post tasks around it."""

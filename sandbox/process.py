@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,14 @@ def _file() -> Any:
     if hasattr(os, "memfd_create"):  # a full disk must not keep anybody from looking
         return os.fdopen(os.memfd_create("dolibarr-sandbox"), "w+b", buffering=0)
     return tempfile.TemporaryFile(buffering=0)
+
+
+def _unheard() -> bool:
+    """Whether a terminal's signals are ignored, as `nohup` and a script's `&` have it.
+
+    psql, and some others, would handle them all the same: they must not reach them.
+    """
+    return any(signal.getsignal(number) is signal.SIG_IGN for number in (signal.SIGHUP, signal.SIGINT))
 
 
 class Process(Local):
@@ -69,7 +78,15 @@ class Process(Local):
             super().start(command.encode("utf-8", "surrogateescape"), shell, env)
             return
         with script(command, shell) as (words, descriptors):
-            self.process = Popen(words, pass_fds=descriptors, env=env, stdout=PIPE, stderr=PIPE, stdin=PIPE)
+            self.process = Popen(
+                words,
+                pass_fds=descriptors,
+                start_new_session=_unheard(),
+                env=env,
+                stdout=PIPE,
+                stderr=PIPE,
+                stdin=PIPE,
+            )
 
     def stop(self) -> None:
         """See Invoke, which leaves closing its pipes to the garbage collector."""

@@ -11,6 +11,7 @@ from invoke.program import Program
 
 from sandbox.errors import ExitCode, UsageError
 from sandbox.executor import EXECUTOR
+from sandbox.output import steady
 from sandbox.startup import explaining
 from sandbox.tasks import collection, lab_collection
 from sandbox.version import __version__
@@ -98,6 +99,15 @@ def program() -> Checkpoint:
 
 def main() -> None:
     """Run ``arcodange``; the exit codes are those of the tasks."""
+    try:
+        with steady():
+            _main()
+    except Exit as error:  # the output's
+        print(error.message, file=sys.stderr)  # noqa: T201
+        sys.exit(error.code)
+
+
+def _main() -> None:
     arguments = sys.argv[1:]
     if arguments[:2] == ["sandbox", "checkpoint"]:
         with explaining():

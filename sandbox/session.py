@@ -17,6 +17,7 @@ from invoke.tasks import Call, Task
 from sandbox import config, console, settings
 from sandbox.errors import ExitCode, UsageError
 from sandbox.executor import SETTING, InheritingCall, ended_parts
+from sandbox.output import steady
 from sandbox.process import exact
 from sandbox.unexpected import debugging, explained
 
@@ -76,6 +77,11 @@ class SandboxTask(Task[Any]):
     defaults: Mapping[str, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the body, whatever becomes of the output; see `_called`."""
+        with steady():
+            return self._called(*args, **kwargs)
+
+    def _called(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body with a `Session`; whatever stops it becomes Invoke's `Exit` with its code."""
         context = args[0]
         if not isinstance(context, Context):
