@@ -39,12 +39,17 @@ def refreshed(world: World, mode: str, *, within: float = 0.5) -> RefreshReport:
 
 
 def stops(world: World, program: str, words: str) -> None:
-    """Have the first run of a program whose arguments hold `words` wait until `goes_on`."""
+    """Have the first run of a program whose arguments, or variables, hold `words` wait until `goes_on`."""
     there, go = world.folder / "there", world.folder / "go"
     there.unlink(missing_ok=True)
     go.unlink(missing_ok=True)
     wait = f"[ -e '{there}' ] || {{ touch '{there}'; while [ ! -e '{go}' ]; do sleep 0.02; done; }}"
-    script = f'case "$*" in *"{words}"*) {wait} ;; esac\nexec "$REAL" "$@"'
+    # psql's variables come by descriptor 3, and can be read once
+    script = f"""given='{world.folder}'/given.$$
+case "$*" in */dev/fd/3*) cat <&3 >"$given"; exec 3<"$given" ;; esac
+case "$* $(cat "$given" 2>/dev/null)" in *"{words}"*) {wait} ;; esac
+exec "$REAL" "$@"
+"""
     world.programs(**{program: script})
 
 

@@ -86,7 +86,7 @@ def test_a_wait_for_a_refresh_ends_it_with_the_tables_name(world: World, mode: s
     "mode", ["full", "in-place", *(pytest.param(mode, marks=pytest.mark.slow) for mode in MODES[1:3])]
 )
 def test_what_changed_before_the_locks_is_copied(world: World, mode: str) -> None:
-    stops(world, "psql", "relations=")  # after the look
+    stops(world, "psql", "set relations ")  # after the look
     with stopped(world, mode) as refresh:
         for statement in (
             "VACUUM FULL llx_societe",
@@ -116,7 +116,7 @@ def test_an_index_made_meanwhile_waits_for_nobody(world: World, mode: str) -> No
 
 def test_what_is_emptied_and_filled_while_the_locks_are_taken_is_copied_full(world: World) -> None:
     filled = "INSERT INTO llx_altered SELECT i, 'new' FROM generate_series(1, 40) i"
-    stops(world, "psql", "relations=")
+    stops(world, "psql", "set relations ")
     with stopped(world, "full", within=10) as refresh:
         with open_transaction(world, "TRUNCATE llx_altered", filled) as commit:
             goes_on(world)
@@ -129,7 +129,7 @@ def test_what_is_emptied_and_filled_while_the_locks_are_taken_is_copied_full(wor
 
 
 def test_a_table_renamed_while_the_locks_are_taken_is_named(world: World) -> None:
-    stops(world, "psql", "relations=")
+    stops(world, "psql", "set relations ")
     with stopped(world, "full", within=10) as refresh:
         rename = "ALTER TABLE llx_altered RENAME TO llx_renamed"
         with open_transaction(world, rename) as commit:
