@@ -25,8 +25,8 @@ _PATIENT = f"{_IDLE} -c statement_timeout=0 -c lock_timeout=0"
 # while a query runs, the server looks every few seconds whether its client is still there
 _WATCHING, _EVERY = "client_connection_check_interval", "3s"
 # a machine that is gone, or asleep, holds nothing on prod for long; in seconds
-_ALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-_READ_ONLY = f"-c default_transaction_read_only=on {_IDLE} {_ALIVE}"
+ALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+_READ_ONLY = f"-c default_transaction_read_only=on {_IDLE} {ALIVE}"
 _LATER = 1.0  # seconds: before a session's own limit, who watches prod's locks can say what it waits for
 # what prod's own settings allow is never made more; a query without rows prints nothing
 _LOCKS = """SELECT FROM (SELECT set_config('lock_timeout', min(ms)::text, false) AS ms FROM (

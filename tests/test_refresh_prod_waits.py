@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -186,7 +187,8 @@ def test_sessions_on_prod_end_with_the_shell_that_holds_them(world: World) -> No
         until((world.folder / "there").exists)
         assert world.rows("postgres", query, world.prod)[0][0] >= 2
         for child in psutil.Process(driver.pid).children():
-            child.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                child.send_signal(signal.SIGKILL)
         until(lambda: world.rows("postgres", query, world.prod) == [(0,)], 5)
     finally:
         goes_on(world)

@@ -162,7 +162,7 @@ def not_ours(neighbour: Neighbour) -> Busy | Refused:
         )
     return Busy(
         f"the database {neighbour.name} belongs to a run that is not known to be dead: {claimed}",
-        f"wait; if that run is dead, recover it from its own folder, or drop {neighbour.name}",
+        "wait until it ends; should it be dead, put it right from its own folder or machine: inv recover",
     )
 
 

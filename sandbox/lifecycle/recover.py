@@ -9,6 +9,7 @@ from dataclasses import replace
 from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.errors import Unreachable, UsageError
 from sandbox.lifecycle import journal
+from sandbox.lifecycle.alone import alone
 from sandbox.lifecycle.believe import believe
 from sandbox.lifecycle.journal import Book, Journal
 from sandbox.lifecycle.observe import NEXT, OLD, observe_sandbox
@@ -38,7 +39,7 @@ def recover(settings: Settings, runner: Runner) -> RecoverReport:
         return replace(put_back(engine, runner, page), dry=True, was=announcement(page))
     if not settings.files.state.exists() and settings.sandbox.database is None:
         return RecoverReport(found=False)
-    with journal.held(ledger, run) as book:
+    with journal.held(ledger, run) as book, alone(settings, run, runner):
         return settle(settings, OfRun(book.desk.guarded(runner), run), book, run)
 
 

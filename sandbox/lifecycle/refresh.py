@@ -10,6 +10,7 @@ from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.engines.ledger import CONTENT, readable
 from sandbox.lifecycle import checks, journal, plan, record, recover, script
 from sandbox.lifecycle.adopt import Adopt, check_name
+from sandbox.lifecycle.alone import alone
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.remembered import Remembered
@@ -93,7 +94,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
     if settings.refresh.script is None:
         checks.refuse_mix_ups(settings, db_only=db_only)
         engine_for(settings, run, runner).find(settings.prod, settings.sandbox)  # before anything is made
-    with journal.held(ledger_for(settings, runner), run) as book:
+    with journal.held(ledger_for(settings, runner), run) as book, alone(settings, run, runner):
         runner = OfRun(book.desk.guarded(runner), run)
         begun = time.monotonic()
         before = recover.settle(settings, runner, book, run, progress.note)

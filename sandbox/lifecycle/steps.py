@@ -10,6 +10,7 @@ from typing import Any
 from sandbox import removal
 from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.lifecycle import checks, journal, recover
+from sandbox.lifecycle.alone import alone
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.observe import Sandbox, observe_more
 from sandbox.lifecycle.progress import Progress
@@ -111,7 +112,7 @@ def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[
             raise journal.busy(ledger)
         yield Steps(engine, runner, None, Interrupt(), progress)
         return
-    with journal.held(ledger, run) as book:
+    with journal.held(ledger, run) as book, alone(settings, run, runner):
         runner = OfRun(book.desk.guarded(runner), run)
         if journal.left(book.desk) is not None:
             _settle(engine, runner, book, progress)

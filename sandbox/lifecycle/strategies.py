@@ -131,7 +131,7 @@ class Swap(Work):
         try:
             return self.copy(carried, carried.beside(), carried.wanted)
         except Failed as error:
-            if swap.EXISTS in error.what:
+            if any(sign in error.what for sign in (swap.EXISTS, swap.MAKING)):
                 self.forget_all()
                 raise Busy(f"another run just began: {self.plan.names.next} exists") from None
             raise

@@ -18,6 +18,7 @@ from sandbox.shell import Runner, change, observe
 _LEAST = 10**9  # the smallest of these numbers
 _TRIES = 3  # each waits up to 5 s, PostgreSQL's own patience, for sessions to end
 IN_USE, EXISTS = "55006", "42P04"  # SQLSTATE object_in_use, duplicate_database
+MAKING = "pg_database_datname_index"  # what is said of one that somebody else is just making
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def refuse_foreign(engine: Engine, seen: shelf.Shelf, page: Journal) -> None:
     for name, owner in foreign(engine, seen, page).items():
         raise Busy(
             f"the database {name} belongs to a run that is not known to be dead: {owner}",
-            f"wait; if that run is dead, recover it from its own folder, or drop {name}",
+            "wait until it ends; should it be dead, put it right from its own folder or machine: inv recover",
         )
 
 
