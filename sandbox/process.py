@@ -63,6 +63,13 @@ class Process(Local):
         if text := decoder.decode(b"", final=True):
             yield text
 
+    def _unify_kwargs_with_config(self, kwargs: Any) -> None:
+        """See Invoke, which prints a command that is not run, whatever it was told of printing."""
+        echo = kwargs.get("echo")
+        super()._unify_kwargs_with_config(kwargs)
+        if echo is not None:
+            self.opts["echo"] = echo
+
     def echo(self, command: str) -> None:
         """See Invoke: print a command, as `--dry` does; names in it are other people's."""
         super().echo("\n".join(map(line_of_output, command.split("\n"))))

@@ -112,10 +112,10 @@ def observe(runner: Runner, text: str) -> Result:
     """
     for _ in range(_AGAIN):
         try:
-            return _reached(runner.run(text, hide=True, warn=True, in_stream=False, dry=False))
+            return _reached(runner.run(text, **_quietly(runner), dry=False))
         except Unreachable:  # reading again harms nobody
             time.sleep(_PAUSE)
-    return _reached(runner.run(text, hide=True, warn=True, in_stream=False, dry=False))
+    return _reached(runner.run(text, **_quietly(runner), dry=False))
 
 
 def change(runner: Runner, text: str, *, err_stream: TextIO | None = None) -> Result:
@@ -124,7 +124,12 @@ def change(runner: Runner, text: str, *, err_stream: TextIO | None = None) -> Re
     When its place was lost while it ran, nobody knows how far it came: only the world can tell.
     """
     streams: dict[str, Any] = {} if err_stream is None else {"err_stream": err_stream}
-    return _reached(runner.run(text, hide=True, warn=True, in_stream=False, **streams))
+    return _reached(runner.run(text, **_quietly(runner), **streams))
+
+
+def _quietly(runner: Runner) -> dict[str, Any]:
+    """How Invoke runs all our commands: it prints them where it was asked to, with ``--echo``."""
+    return {"hide": True, "warn": True, "in_stream": False, "echo": bool(runner.config.run.echo)}
 
 
 def lines(output: str) -> list[str]:

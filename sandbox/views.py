@@ -140,6 +140,8 @@ def refresh(done: RefreshReport) -> Iterator[Row]:
         yield "put back first", "; ".join(done.recovered)
     if done.dry:
         yield "dry run", "would refresh the sandbox"
+        yield from (done.plan or {}).items()
+        yield from (("warning", warning) for warning in done.warnings)
         return
     yield "strategy", done.strategy
     if done.carried is not None:

@@ -120,6 +120,31 @@ def test_a_dry_run_of_a_task_changes_nothing_and_says_what_it_would(
     assert seen(root) == before
 
 
+def test_a_dry_refresh_prints_a_plan_and_with_echo_its_commands(root: Path) -> None:
+    done = run(root, "--dry", "refresh", "--yes")
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert len(lines) < 14
+    given = lab.configuration(root)
+    assert given is not None
+    name, prods = given["database"]["name"], given["prod"]["database"]["name"]
+    for label, wanted in {
+        "from": f"prod's database {prods}@",
+        "to": f"sandbox's database {name}@",
+        "strategy": f"swap: made as {name}__next, verified and muted; then both are renamed at once",
+        "carried": "only what differs from the checkpoint baseline",
+        "documents": f"{given['prod']['documents']} to {given['documents']}",
+        "lost": f"the database {name}@",
+        "muted": "",
+        "paused": "nothing: the sandbox answers meanwhile",
+    }.items():
+        assert [words[1] for words in lines if words[0] == label and words[1].startswith(wanted)]
+    assert "psql" not in done.stdout + done.stderr
+    echoed = run(root, "--dry", "--echo", "refresh", "--yes", "--full", "--db-only", "--json")
+    assert document(echoed)["plan"]["documents"] == "left as they are, as asked"
+    assert document(echoed)["plan"]["carried"] == "all of prod: as asked"
+    assert "pg_restore" in echoed.stderr
+
+
 def test_the_labs_tasks_tell_programs_what_they_would_do(root: Path) -> None:
     assert document(run(root, "--dry", "lab.up", "--json")) == {"would": [], "dry": True}
 

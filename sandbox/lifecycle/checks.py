@@ -17,18 +17,23 @@ _STATISTICS_CARRIED = 18  # by pg_dump; a server before has nothing that takes t
 
 def consent(settings: Settings, *, db_only: bool, hint: str = "") -> Refused:
     """The refusal that names what a refresh would destroy; asks nothing and touches nothing."""
-    side = settings.sandbox
-    lost = []
-    if side.database is not None:
-        lost.append(f"the database {_address(side.database)}{_in(side.pods.database)}")
-    if side.documents is not None and not db_only:
-        lost.append(f"the documents in {side.documents}{_in(side.pods.documents)}")
-    lost.append(f"the agent {settings.agent.login} and its key")
-    where = f" behind {side.url}" if side.url else ""
+    where = f" behind {settings.sandbox.url}" if settings.sandbox.url else ""
     return Refused(
-        f"without --yes nothing is done; {settings.name} would lose {', '.join(lost)}{where}",
+        f"without --yes nothing is done; {settings.name} would lose {lost(settings, db_only=db_only)}{where}",
         "if it may be lost, run it again with --yes" + (f"  ({hint})" if hint else ""),
     )
+
+
+def lost(settings: Settings, *, db_only: bool) -> str:
+    """What a refresh replaces, in words."""
+    side = settings.sandbox
+    found = []
+    if side.database is not None:
+        found.append(f"the database {_address(side.database)}{_in(side.pods.database)}")
+    if side.documents is not None and not db_only:
+        found.append(f"the documents in {side.documents}{_in(side.pods.documents)}")
+    found.append(f"the agent {settings.agent.login} and its key")
+    return ", ".join(found)
 
 
 def refuse_mix_ups(settings: Settings, *, db_only: bool) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.engines.ledger import CONTENT, readable
-from sandbox.lifecycle import checks, journal, plan, record, recover, script
+from sandbox.lifecycle import checks, journal, plan, record, recover, script, would
 from sandbox.lifecycle.adopt import Adopt, check_name
 from sandbox.lifecycle.alone import alone
 from sandbox.lifecycle.interrupt import Interrupt
@@ -53,6 +53,7 @@ class RefreshReport:
     strangers: tuple[Stranger, ...]  # kind, name, owner: prod's, which do not travel
     warnings: tuple[str, ...]
     recovered: tuple[str, ...] = ()  # what an interrupted run had left, and was put back first
+    plan: dict[str, str] | None = None  # of a dry run: what would be done
 
 
 def refresh(  # noqa: PLR0913  # flags and what they are told to
@@ -161,12 +162,14 @@ def _rehearsed(
         raise journal.busy(ledger)
     if settings.refresh.script is not None:
         script.show(settings, runner, db_only=wanted.db_only)
-        return _report(run, "script", Outcome(why_full="your own script"), 0.0, dry=True)
+        report = _report(run, "script", Outcome(why_full="your own script"), 0.0, dry=True)
+        return replace(report, plan=would.by_script(settings, db_only=wanted.db_only))
     engine = engine_for(settings, run, runner)
     known = Remembered.read(readable(ledger, CONTENT))
     seen = _look(engine, runner, wanted, known, progress)
     work = _work(engine, runner, seen, None, progress, Interrupt())
-    return _report(run, settings.refresh.strategy, work.do(), 0.0, dry=True)
+    planned = would.plan(engine, seen, db_only=wanted.db_only)
+    return replace(_report(run, settings.refresh.strategy, work.do(), 0.0, dry=True), plan=planned)
 
 
 def _report(  # noqa: PLR0913
