@@ -16,7 +16,7 @@ from pathlib import Path
 from shlex import quote
 
 from sandbox import removal
-from sandbox.guard import MARK, Guard
+from sandbox.guard import MARK, REFUSED, Guard
 from sandbox.shell import lines
 
 HIDDEN = ".dolibarr-sandbox-"
@@ -212,8 +212,8 @@ def copy(source: str, live: Look, guard: Guard, *, again: bool) -> str:
         begin = guard.before(layout.next) + removal.opened(layout.next)
         gone = '[ -e "$0/$path" ] || [ -L "$0/$path" ] || rm -rf -- "$path"'
         tidy = (
-            f"(cd -- {target} && find . -mindepth 1 -depth {_OURS} -exec sh -c 'for path; do {gone}; done'"
-            f" {quote(source)} {{}} +) || failed=1\n"
+            f'(cd -- {target} && guard_same . "$judged" && find . -mindepth 1 -depth {_OURS} -exec sh -c '
+            f"'for path; do {gone}; done' {quote(source)} {{}} +) || failed=1\n"
         )
     else:
         begin, tidy = begun(live, guard), ""
@@ -239,11 +239,14 @@ def adopt(live: Look, guard: Guard, identity: str) -> str:
 def finish(layout: Layout, guard: Guard) -> str:
     """Shell text that puts the copy in the live folder's place, from wherever an earlier try stopped."""
     live, following, old, incoming = map(quote, (layout.live, layout.next, layout.old, layout.incoming))
-    before = guard.before(layout.live, layout.next)
+    before = guard.before(layout.next) + guard.before(layout.live)
     if not layout.incoming:
         return f"""{before}if [ -e {following} ]; then
-  if [ -e {live} ]; then [ ! -e {old} ] && mv -- {live} {old} || exit 1; fi
-  mv -- {following} {live} || exit 1
+  if [ -e {live} ]; then
+    [ ! -e {old} ] && mv -T -- {live} {old} || exit 1
+    guard_same {old} "$judged" || {{ mv -T -- {old} {live}; exit {REFUSED}; }}
+  fi
+  mv -T -- {following} {live} || exit 1
 fi
 """
     entries = "-mindepth 1 -maxdepth 1"
@@ -274,8 +277,12 @@ def undo(layout: Layout, guard: Guard, run: str) -> str:
     The mark that the run gave the live folder by adopting it goes, too.
     """
     live, old = map(quote, (layout.live, layout.old))
-    back = "" if layout.incoming else f"[ -e {live} ] || [ ! -e {old} ] || mv -- {old} {live} || exit 1\n"
-    return f"{back}{removal.removed(layout.next, guard)}{guard.unmarked(layout.live, run)}"
+    back = "" if layout.incoming else f"[ -e {live} ] || [ ! -e {old} ] || mv -T -- {old} {live} || exit 1\n"
+    # a run adopts a folder only once its copy is there
+    unmarked = (
+        f"[ ! -e {quote(layout.next)} ] || {{ {guard.unmarked(layout.live, run).rstrip()}; }} || exit 1\n"
+    )
+    return f"{back}{unmarked}{removal.removed(layout.next, guard)}"
 
 
 def discard(layout: Layout, guard: Guard, run: str) -> str:

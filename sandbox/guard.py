@@ -7,10 +7,12 @@ another thing an hour later. Knows no engine.
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -31,18 +33,27 @@ class Mark:
 
     database: str  # the sandbox's, by name
     run: str  # the run that made or adopted the folder
+    host: str = ""  # where that ran; empty: an older version did not tell
+    pid: int = 0
 
     def text(self) -> str:
         """As it stands in the file."""
-        return json.dumps({"database": self.database, "run": self.run})
+        return json.dumps(asdict(self))
+
+    @property
+    def begins(self) -> str:
+        """How the text begins for each and every run of that database's sandbox."""
+        return f"{json.dumps({'database': self.database})[:-1]},"
 
     @classmethod
     def read(cls, text: str) -> Mark | None:
         """The mark of that text; None for none, or for one that is no documents folder's."""
         try:
             told = json.loads(text)
-            return cls(str(told["database"]), str(told["run"]))
-        except (ValueError, TypeError, KeyError):
+            return cls(
+                str(told["database"]), str(told["run"]), str(told.get("host", "")), int(told.get("pid", 0))
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return None
 
 
@@ -113,6 +124,7 @@ class Judgement:
 _RULES = {
     "link": "leads elsewhere, to {detail}, which was not so when it was looked at",
     "file": "is no folder",
+    "changed": "is another one than a moment ago",
     "closed": "cannot be looked into by this user",
     "system": "is a folder of the system's",
     "home": "is or holds a home, {detail}",
@@ -142,22 +154,23 @@ class Guard:
     kept: tuple[str, ...] = ()
     around: tuple[str, ...] = ()
 
-    def before(self, *folders: str, adopted: str = "", kind: str = "documents") -> str:
-        """Shell text that ends with `REFUSED` unless each of these folders may be renamed and removed.
+    def before(self, folder: str, *, adopted: str = "", kind: str = "documents") -> str:
+        """Shell text that ends with `REFUSED` unless a folder may be renamed and removed.
+
+        It sets `judged`, for `guard_same`.
 
         Args:
-            folders: absolute paths, resolved when they were looked at.
+            folder: an absolute path, resolved when it was looked at.
             adopted: device:inode of a folder that a person adopted.
             kind: kept, for the folder of a checkpoint.
         """
-        words = self.words(adopted)
-        calls = (f"guard {kind} {quote(folder)} {words} || exit {REFUSED}\n" for folder in folders)
-        return self.functions() + "".join(calls)
+        call = f"guard {kind} {quote(folder)} {self.words(adopted)}"
+        return f"{self.functions()}judged=$({call}) || exit {REFUSED}\n"
 
     def words(self, adopted: str = "") -> str:
         """Shell words: what the function `guard` takes behind a folder."""
         more = (*self.around, *dict.fromkeys((*self.around, *self.kept)))
-        return join((self._mark.rpartition(" ")[0], adopted, str(len(self.around)), *more))
+        return join((self._mark.begins, adopted, str(len(self.around)), *more))
 
     @staticmethod
     @cache
@@ -175,7 +188,7 @@ class Guard:
         path = quote(f"{folder}/{MARK}")
         given = f" && chown -h {owner} {path}" if owner else ""
         # what was there may be a link: it is removed, never followed. Others may read it: it tells no secret
-        write = f"(set -C; printf '%s\\n' {quote(self._mark)} >{path}) && chmod 644 {path}"
+        write = f"(set -C; printf '%s\\n' {quote(self._mark.text())} >{path}) && chmod 644 {path}"
         return f"{{ rm -f -- {path} && {write}{given}; }} || exit 1\n"
 
     def unmarked(self, folder: str, run: str) -> str:
@@ -184,8 +197,8 @@ class Guard:
         return f"[ ! -f {path} ] || [ -L {path} ] || ! grep -qF {mine} {path} || rm -f -- {path}\n"
 
     @property
-    def _mark(self) -> str:
-        return Mark(self.database, self.run).text()
+    def _mark(self) -> Mark:
+        return Mark(self.database, self.run, socket.gethostname(), os.getpid())
 
 
 def moment(seconds: int) -> str:

@@ -1,8 +1,10 @@
 # Whether a folder may be renamed, emptied or removed. Functions only; they ask for GNU find, stat and readlink.
 #
+# judged=$(guard …) || exit: what was judged may be replaced a moment later; guard_same tells.
+#
 # guard KIND PATH MARK ADOPTED COUNT AROUND... KEPT...
-#   ends with 0 when it may, else with 93 after one line on standard error:
-#   dolibarr-sandbox guard: RULE<TAB>FOLDER<TAB>DETAIL
+#   prints its device:inode (nothing when it is absent) and ends with 0 when it may, else with 93 after one line on
+#   standard error: dolibarr-sandbox guard: RULE<TAB>FOLDER<TAB>DETAIL
 #
 #   KIND     documents, or kept: the folder of a checkpoint, which is known by what is in it
 #   PATH     absolute, without symbolic links
@@ -21,7 +23,7 @@ guard() (
   cd -P -- "$at" 2>/dev/null || guard_refuse closed ''
   [ "$(pwd -P)" = "$at" ] || guard_refuse link "$(pwd -P)"
   mine=$(stat -c %d:%i .) || guard_refuse closed ''
-  guard_system
+  guard_named guard_place || exit
   guard_homes
   while [ "$around" -gt 0 ]; do
     around=$((around - 1))
@@ -30,9 +32,14 @@ guard() (
   done
   guard_keeps "$@"
   guard_mounts
-  guard_servers
-  guard_tracked
+  guard_named guard_tracked || exit
   guard_ours
+  printf '%s\n' "$mine"
+)
+
+guard_same() ( # PATH JUDGED: whether it is still what was judged
+  at=$1
+  if [ -L "$at" ] || [ "$(stat -c %d:%i -- "$at" 2>/dev/null)" != "$2" ]; then guard_refuse changed ''; fi
 )
 
 guard_refuse() { # RULE DETAIL
@@ -41,8 +48,8 @@ guard_refuse() { # RULE DETAIL
   exit 93
 }
 
-guard_above() { # PATH...: each and every folder that it is in, ended by NUL
-  for one; do
+guard_above() { # each and every folder that the paths on standard input are in, by all their names, ended by NUL
+  guard_names | while IFS= read -r one; do
     while [ -n "$one" ]; do
       printf '%s\0' "$one"
       one=${one%/*}
@@ -51,13 +58,54 @@ guard_above() { # PATH...: each and every folder that it is in, ended by NUL
   done
 }
 
+guard_names() { # paths on standard input; each, and its other names where what it is on is mounted twice
+  if [ ! -r /proc/self/mountinfo ]; then
+    cat
+    return
+  fi
+  awk '
+    function plain(text) {
+      gsub(/\\040/, " ", text); gsub(/\\011/, "\t", text); gsub(/\\134/, "\\", text)
+      return text
+    }
+    function below(path, top) { return top == "" || path == top || index(path, top "/") == 1 }
+    function trimmed(path) { return path == "/" ? "" : path }
+    FILENAME != "-" { n++; device[n] = $3; root[n] = trimmed(plain($4)); point[n] = trimmed(plain($5)); next }
+    {
+      print $0 "\n" $0
+      path = trimmed($0)
+      for (i = on = 0; ++i <= n;)
+        if (below(path, point[i]) && (!on || length(point[i]) >= length(point[on]))) on = i
+      if (!on) next
+      place = root[on] substr(path, length(point[on]) + 1)
+      for (i = 0; ++i <= n;)
+        if (i != on && device[i] == device[on] && below(place, root[i]))
+          print $0 "\n" point[i] substr(place, length(root[i]) + 1)
+    }' /proc/self/mountinfo - | while IFS= read -r one && IFS= read -r other; do
+    # something else may be mounted over that name
+    [ "$one" != "$other" ] && [ "$(stat -Lc %d:%i -- "$one" 2>&1)" != "$(stat -Lc %d:%i -- "$other" 2>&1)" ] ||
+      printf '%s\n' "$other"
+  done
+}
+
 guard_identities() { # device:inode of each path on standard input; links are followed
   sort -zu | xargs -0 -r stat -Lc %d:%i -- 2>/dev/null
 }
 
+guard_named() { # FUNCTION: for each of its names
+  printf '%s\n' "$at" | guard_names | while IFS= read -r name; do "$1"; done
+}
+
+guard_place() {
+  guard_system
+  # these have no settings that name them
+  case $name/ in */.ssh/* | */.gnupg/* | */.kube/* | */.sandbox/*) guard_refuse holds "$name" ;; esac
+  guard_servers
+}
+
 guard_system() {
-  case ${at%/*} in '' | /home | /var | /var/lib | /run) guard_refuse system '' ;; esac
-  case $at/ in
+  case ${name%/*} in '' | /home | /var | /var/lib | /run) guard_refuse system '' ;; esac
+  case $name/ in
   /dev/shm/?*/) ;;
   /etc/* | /usr/* | /bin/* | /sbin/* | /lib/* | /lib32/* | /lib64/* | /libx32/* | /boot/*) guard_refuse system '' ;;
   /dev/* | /proc/* | /sys/*) guard_refuse system '' ;;
@@ -70,9 +118,9 @@ guard_system() {
 
 guard_holds() { # PATH...: whether the folder is one of them or leads to one, as written and as resolved
   {
-    guard_above "$@"
-    readlink -f -- "$@" 2>/dev/null | while IFS= read -r found; do guard_above "$found"; done
-  } | guard_identities | grep -qxF "$mine"
+    printf '%s\n' "$@"
+    readlink -f -- "$@" 2>/dev/null
+  } | guard_above | guard_identities | grep -qxF "$mine"
 }
 
 guard_homes() {
@@ -96,7 +144,7 @@ guard_keeps() { # KEPT...
 
 guard_lies_in() { # PATH
   one=$(stat -Lc %d:%i -- "$1" 2>/dev/null) || return 0
-  ! guard_above "$at" | guard_identities | grep -qxF "$one" || guard_refuse inside "$1"
+  ! printf '%s\n' "$at" | guard_above | guard_identities | grep -qxF "$one" || guard_refuse inside "$1"
 }
 
 guard_mounts() { # what is mounted below would be emptied, and could not be removed
@@ -108,7 +156,7 @@ guard_mounts() { # what is mounted below would be emptied, and could not be remo
 }
 
 guard_servers() {
-  up=$at
+  up=$name
   while :; do
     [ ! -e "$up/PG_VERSION" ] || guard_refuse postgresql "$up"
     [ -n "$up" ] || return 0
@@ -117,15 +165,15 @@ guard_servers() {
 }
 
 guard_tracked() {
-  case $at/ in */.git/*) guard_refuse tracked "$at" ;; esac
-  up=$at
+  case $name/ in */.git/*) guard_refuse tracked "$name" ;; esac
+  up=$name
   until [ -e "$up/.git" ]; do
     [ -n "$up" ] || return 0
     up=${up%/*}
   done
   tracked=$(
     unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
-    git -c safe.directory='*' -c core.fsmonitor= ls-files -- . 2>/dev/null && echo /
+    cd -P -- "$name" && git -c safe.directory='*' -c core.fsmonitor= ls-files -- . 2>/dev/null && echo /
   )
   case $tracked in
   /) ;;

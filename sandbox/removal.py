@@ -66,7 +66,7 @@ def removed(folder: str, guard: Guard, aside: str = "", *, kind: str = "document
         kind: see `Guard.before`.
     """
     before = guard.before(folder, kind=kind)
-    return f"{before}{functions()}removal {quote(folder)} {quote(aside) if aside else ''} || exit 1\n"
+    return f'{before}{functions()}removal {quote(folder)} "$judged" {quote(aside) if aside else ""} || exit\n'
 
 
 def opened(folder: str) -> str:

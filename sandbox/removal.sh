@@ -37,22 +37,25 @@ removal_open() { # PATH: every folder of ours in it
   find "$1" -type d -user "$(id -u)" ! -perm -700 -exec chmod u+rwx -- {} \; 2>/dev/null
 }
 
-# removal PATH [ASIDE]: removes it; what cannot be is moved to ASIDE, where there is one, and told on standard error
+# removal PATH JUDGED [ASIDE]: removes it, if it is what guard judged; what cannot be is moved to ASIDE, where there is
+# one, and told on standard error
 removal() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
-  if [ ! -L "$1" ]; then
-    removal_open "$1"
+  (
+    cd -P -- "$1" 2>/dev/null
+    # from here on it is the folder and not its name: whatever takes that now, is left alone
+    [ "$(stat -c %d:%i .)" = "$2" ] || guard_same "$1" "$2" || exit
+    removal_open .
     # whose it is, is told until the end by what stays of it
-    find "$1" -mindepth 1 -maxdepth 1 ! -name '.dolibarr-sandbox-mark' -exec rm -rf -- {} + 2>/dev/null
-    [ -n "$(find "$1" -mindepth 1 -maxdepth 1 ! -name '.dolibarr-sandbox-mark' -print -quit 2>&1)" ] ||
-      rm -rf -- "$1" 2>/dev/null
-  else
-    rm -f -- "$1"
-  fi
+    find . -mindepth 1 -maxdepth 1 ! -name '.dolibarr-sandbox-mark' -exec rm -rf -- {} + 2>/dev/null
+    [ -n "$(find . -mindepth 1 -maxdepth 1 ! -name '.dolibarr-sandbox-mark' -print -quit 2>&1)" ] ||
+      rm -f -- .dolibarr-sandbox-mark 2>/dev/null
+  ) || return
+  rmdir -- "$1" 2>/dev/null
   [ -e "$1" ] || [ -L "$1" ] || return 0
-  if [ -n "${2-}" ]; then
-    mv -T -- "$1" "$2" || return 1
-    set -- "$2"
+  if [ -n "${3-}" ]; then
+    mv -T -- "$1" "$3" || return 1
+    set -- "$3"
   fi
   printf 'dolibarr-sandbox left: %s\n' "$(printf %s "$1" | tr '\n' '?')" >&2
 }
@@ -63,6 +66,6 @@ removal_again() {
   prefix=$1
   shift
   for left in "$prefix"[0-9]*T[0-9]*-*; do
-    [ ! -d "$left" ] || [ -L "$left" ] || ! guard documents "$left" "$@" || removal "$left"
+    [ ! -d "$left" ] || ! judged=$(guard documents "$left" "$@" 2>/dev/null) || removal "$left" "$judged"
   done
 }

@@ -54,7 +54,7 @@ trap 'rm -rf "$lists"' EXIT
 {_SORT} >"$lists/all" || exit 1
 grep -qzxF '{_END}' "$lists/all" || {{ echo "prod's listing was cut off" >&2; exit 1; }}
 grep -vzxF '{_END}' "$lists/all" >"$lists/wanted"
-cd -P -- {target} || exit 1
+cd -P -- {target} && guard_same . "$judged" || exit 1
 {_LIST} | {_SORT} >"$lists/own" || exit 1
 for list in wanted own; do {_KINDS} "$lists/$list" | {_SORT} >"$lists/$list.kinds"; done
 comm -z -13 "$lists/wanted.kinds" "$lists/own.kinds" | {_PATHS} | xargs -0 -r rm -rf -- || exit 1
