@@ -23,7 +23,7 @@ from sandbox.lifecycle.observe import (
 )
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.remembered import Remembered
-from sandbox.lifecycle.replaceable import is_ours, judged, refuse_swapped
+from sandbox.lifecycle.replaceable import in_the_way, is_ours, judged, refuse_swapped
 from sandbox.lifecycle.swap import Names
 from sandbox.postgres import APPLICATION
 from sandbox.settings import Side
@@ -203,10 +203,7 @@ def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str,
     refuse_swapped(settings, prod)
     text = engine.documents_command(settings.sandbox, documents.existing(*sandbox.layout().others))
     for path in records(observe(runner, text).stdout):
-        raise Refused(
-            f"{path} exists, and no refresh of ours is known to have made it",
-            "move or remove it: a refresh needs that name",
-        )
+        raise in_the_way(path, settings.sandbox)
     judgement = judged(engine, runner, sandbox)
     if judgement is not None and not judgement.adoptable:
         raise judgement.refused(settings.sandbox.written)

@@ -1,4 +1,4 @@
-"""Find what an interrupted run left, by its journal or by its claim on a database, and have it put back."""
+"""Find what an interrupted run left, by its journal or by what else tells of it, and have it put back."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from sandbox.lifecycle import journal
 from sandbox.lifecycle.alone import alone
 from sandbox.lifecycle.believe import believe
 from sandbox.lifecycle.journal import Book, Journal
-from sandbox.lifecycle.observe import NEXT, OLD, observe_sandbox
-from sandbox.lifecycle.plan import claimant, dead, folder, not_ours
 from sandbox.lifecycle.repair import RecoverReport, put_back
+from sandbox.lifecycle.stray import stray
 from sandbox.settings import Settings
 from sandbox.shell import OfRun, Runner, is_dry
 
@@ -46,7 +45,7 @@ def recover(settings: Settings, runner: Runner) -> RecoverReport:
 def settle(
     settings: Settings, runner: Runner, book: Book, run: str, say: Callable[[str], None] | None = None
 ) -> RecoverReport:
-    """Put back what the journal, or a claim on a database, tells of; the caller holds the lock.
+    """Put back what the journal, or what else it left, tells of; the caller holds the lock.
 
     Args:
         settings: the sandbox's settings.
@@ -60,7 +59,7 @@ def settle(
         believe(_engine(settings, runner, page, run), runner, page, book.desk)
     else:
         with suppress(UsageError, Unreachable):  # then nothing says that there was a run
-            page = _stray(engine_for(settings, run, runner), runner)
+            page = stray(engine_for(settings, run, runner), runner)
     if page is None:
         return RecoverReport(found=False)
     was = announcement(page)
@@ -88,32 +87,3 @@ def _engine(settings: Settings, runner: Runner, page: Journal, run: str) -> Engi
     """The engine that the run used; a team's own script needs none, and runs here."""
     local = replace(settings, engine="local", cluster=None)
     return engine_for(local if page.strategy == "script" else settings, run, runner)
-
-
-def _stray(engine: Engine, runner: Runner) -> Journal | None:
-    """A dead run whose journal is gone, told by its claim on a database beside the live one.
-
-    Raises:
-        Busy: that run is not known to be dead.
-    """
-    side = engine.settings.sandbox
-    access = engine.access(side)
-    name = access.database.name
-    for neighbour in observe_sandbox(engine, runner).neighbours:
-        holder = claimant(neighbour)
-        if holder is None:
-            continue
-        if not dead(engine, holder):
-            raise not_ours(neighbour)
-        live = folder(engine, runner, side) if side.documents else None
-        return Journal(
-            holder,
-            "swap",
-            "lost",
-            database=access.address,
-            next=name + NEXT,
-            old=name + OLD,
-            documents=live.path if live else "",
-            beside=live.beside if live else True,
-        )
-    return None

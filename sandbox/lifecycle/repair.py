@@ -22,9 +22,10 @@ from sandbox.lifecycle.plan import belongs
 from sandbox.lifecycle.replaceable import guard_of
 from sandbox.postgres import APPLICATION, Access, failure, identifier, literal
 from sandbox.settings import Side
-from sandbox.shell import Runner, change, is_dry, observe, require
+from sandbox.shell import Runner, change, is_dry, observe, records, require
 
 _SWAPPING, _SHELVING = ("swap", "rewind"), ("save", "forget")  # strategies
+LOST = "lost"  # the phase of a run whose journal is gone
 _GONE_WITHIN = 5.0  # seconds, for the sessions of a dead run
 
 
@@ -104,6 +105,13 @@ def put_back(engine: Engine, runner: Runner, page: Journal) -> RecoverReport:
         _documents(repair, committed=committed)
     if page.paused:
         _resume(repair)
+    settings = engine.settings
+    if (page.strategy, page.phase) == ("in-place", LOST) and (
+        settings.application.resume or settings.cluster
+    ):
+        repair.actions.append(
+            "look whether the application runs: only the lost journal knew if it was paused"
+        )
     outcome = "rolled forward" if committed else "rolled back"
     return RecoverReport(True, page.run, outcome, tuple(repair.actions))
 
@@ -202,15 +210,20 @@ def _drop(repair: _Repair, name: str) -> None:
 
 def _documents(repair: _Repair, *, committed: bool) -> None:
     layout = documents.Layout.of(repair.page.documents, beside=repair.page.beside)
-    text = repair.engine.documents_command(repair.side, documents.existing(*layout.others))
-    if not observe(repair.runner, text).stdout:
+    text = repair.engine.documents_command(repair.side, documents.existing(layout.live, *layout.others))
+    present = set(records(observe(repair.runner, text).stdout))
+    if not present & set(layout.others):
         return
+    # the old ones make way only once the database is new; and nothing takes their place that is not there
+    forward = committed or bool(present & {layout.old, layout.incoming})
+    forward = forward and bool(present & {layout.live, layout.next, layout.incoming})
     guard = guard_of(repair.engine)
-    if committed:
+    if forward:
         text = documents.finish(layout, guard) + documents.discard(layout, guard, repair.page.run)
         repair.folders(text, "put the new documents in place")
     else:
-        repair.folders(documents.undo(layout, guard, repair.page.run), "dropped the copied documents")
+        doing = "put the old documents back" if layout.old in present else "dropped the copied documents"
+        repair.folders(documents.undo(layout, guard, repair.page.run), doing)
 
 
 def _resume(repair: _Repair) -> None:

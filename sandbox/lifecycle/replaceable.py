@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sandbox import documents
+from sandbox import documents, removal
 from sandbox.engines import Engine
 from sandbox.errors import Failed, Refused
 from sandbox.guard import REFUSED, Guard, Judgement, Mark, own_places
 from sandbox.lifecycle.observe import Sandbox
-from sandbox.settings import Settings
+from sandbox.settings import Settings, Side
 from sandbox.shell import Runner, observe
 
 
@@ -75,6 +75,14 @@ def refuse_swapped(settings: Settings, prod: documents.Look) -> None:
             f"prod's documents folder {prod.path} carries the mark of a sandbox{of}: the sides look swapped",
             f"check {settings.name}.prod.documents and {settings.name}.documents",
         )
+
+
+def in_the_way(path: str, side: Side) -> Refused:
+    """The refusal to make a copy where something is already."""
+    return Refused(
+        f"{path} exists, and no run of ours is known to have made it",
+        f"what a run of ours left goes by: inv recover; what stays, {removal.command(path, side)}",
+    )
 
 
 def judged(engine: Engine, runner: Runner, live: documents.Look) -> Judgement | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sandbox import copies, documents
-from sandbox.errors import Failed, Refused
+from sandbox.errors import Failed
 from sandbox.lifecycle import permissions, shelf
-from sandbox.lifecycle.replaceable import guard_of, require_folder
+from sandbox.lifecycle.replaceable import guard_of, in_the_way, require_folder
 from sandbox.lifecycle.shelf import Checkpoint, Kept
 from sandbox.lifecycle.steps import Steps
 from sandbox.shell import observe, records
@@ -56,7 +56,7 @@ class Files:
                 f"inv forget --name {goal.name} --yes, and save a new one",
             )
         for path in found[1:]:
-            raise Refused(f"{path} exists, and no run of ours is known to have made it", "move or remove it")
+            raise in_the_way(path, steps.settings.sandbox)
         require_folder(steps.engine, steps.runner, live)
         made.warnings += permissions.tried(steps.engine, steps.runner, live)
         return made
