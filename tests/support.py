@@ -54,10 +54,10 @@ def copy_programs(folder: Path) -> Path:
 def run(
     folder: Path,
     *words: str,
-    program: tuple[str, ...] = ("-m", "invoke"),
+    program: tuple[str, ...] = ("-m", "sandbox.lab.alone"),
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `inv` (or another Python program) in a folder; our own variables do not leak in."""
+    """Run `inv` (or another Python program) in a folder; our own settings and variables do not leak in."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARCO_", "INVOKE_"))}
     return subprocess.run(
         [sys.executable, *program, *words],

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,7 +117,7 @@ class Demo:
 
     def _spawn(self, command: str) -> tuple[str, int]:
         words = shlex.split(command)
-        program = {"inv": ["-m", "invoke"], "python": []}[words[0]]
+        program = {"inv": ["-m", "sandbox.lab.alone"], "python": []}[words[0]]
         child = subprocess.Popen(
             [sys.executable, *program, *words[1:]],
             cwd=self.folder,
@@ -152,6 +155,19 @@ class Demo:
         return self.run(Step("Nothing is left running.", "inv lab.down")) is not None
 
 
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A new folder, removed afterwards unless something else has its name by then."""
+    folder = Path(tempfile.mkdtemp(prefix="dolibarr-sandbox-demo-"))
+    made = folder.lstat()
+    try:
+        yield folder
+    finally:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(folder.lstat(), made):
+                shutil.rmtree(folder)
+
+
 def would() -> tuple[str, ...]:
     """The commands that `demo` would run; runs none."""
     return tuple(f"would run: {step.command}" for step in (*BEFORE, *AFTER, LAST))
@@ -169,8 +185,8 @@ def demo(svg: Path | None = None) -> ExitCode:
         signal.SIGTERM, lambda *_: sys.exit(int(ExitCode.FAILED))
     )  # so that the lab is stopped
     try:
-        with tempfile.TemporaryDirectory(prefix="dolibarr-sandbox-demo-") as folder:
-            play = Demo(Path(folder), console)
+        with own_folder() as folder:
+            play = Demo(folder, console)
             try:
                 done = play.play()
             finally:

@@ -19,6 +19,7 @@ def switch_on(root: Path, size: int | None, dolibarr: Path | None) -> tuple[str,
 
     Raises:
         UsageError: as `life.up`.
+        Refused: something else is there.
     """
     folder = Folder(root)
     folder.refuse_foreign()
@@ -26,6 +27,7 @@ def switch_on(root: Path, size: int | None, dolibarr: Path | None) -> tuple[str,
     source = None if dolibarr is None else Source.at(dolibarr)
     state = folder.state()
     if not state:
+        folder.refuse_foreign(marked=True)
         erp = f"Dolibarr {source.version} from {source.htdocs}" if source else "a stand-in ERP"
         prod = f"PostgreSQL with about {size or DEFAULT_SIZE} MB in prod"
         return (f"would make a lab in {folder.path}: {prod}, and {erp}",)
