@@ -20,7 +20,7 @@ from sandbox.lab.server import SUPERUSER
 from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.recover import recover
 from tests.checkpoint_world import Shelved
-from tests.support import ops
+from tests.support import ops, run
 from tests.worlds import PRODS, SCHEMA, context, same
 
 COMPANY = "INSERT INTO llx_const (name, value) VALUES ('MAIN_INFO_SOCIETE_NOM', 'Made Up SARL');"
@@ -184,16 +184,8 @@ DATABASES: tuple[tuple[str, str, bool], ...] = (
     ("a sequence", "CREATE SEQUENCE s", False),
     ("a large object", "SELECT lo_create(0)", False),
     ("a Dolibarr without a mark", SCHEMA, False),
-    (
-        "a constant of that name in another table",
-        ELSEWHERE,
-        False,
-    ),
-    (
-        "a Dolibarr that a run of ours made",
-        SCHEMA + MARKED,
-        True,
-    ),
+    ("a constant of that name in another table", ELSEWHERE, False),
+    ("a Dolibarr that a run of ours made", SCHEMA + MARKED, True),
 )
 
 
@@ -231,6 +223,18 @@ def test_a_person_at_a_terminal_types_the_name(world: Shelved) -> None:
         assert done.wait(60) == code, said.decode()
         assert b"type its name" in said
     same(world)
+
+
+def test_reset_hands_what_is_adopted_on_to_its_refresh(world: Shelved) -> None:
+    folder = ops(world.folder / "ops", f"sandbox: {json.dumps(world.base)}\n")
+    for words, said in (
+        ([], "no run of ours made the sandbox's database"),
+        (["--adopt", world.prod], "nothing is adopted"),
+        (["--adopt", world.sandbox], f"{world.sandbox} would be adopted"),
+    ):
+        done = run(folder, "--dry", "reset", "--yes", "--headless", *words)
+        assert said in done.stderr
+        assert (done.returncode == ExitCode.REFUSED) == ("would be" not in said)
 
 
 def _read(terminal: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,59 @@ def test_detach_is_refused_with_the_setting_s_name(
     done = run(folder, "refresh", *words, "--json", PATH=str(tmp_path))  # no kubectl: it is not asked
     assert done.returncode == code, done.stderr
     assert said in document(done)["error"]
+
+
+KUBECTL = """#!/bin/sh
+case "$*" in
+*"get cronjob nightly"*) cat "$(dirname "$0")/cronjob.json" ;;
+*"get jobs"*) echo '{"items": []}' ;;
+*"get lease"*) ;;
+*) echo "not expected: $*" >&2; exit 1 ;;
+esac
+"""
+CRONJOB = {
+    "apiVersion": "batch/v1",
+    "metadata": {"uid": "made-up"},
+    "spec": {"jobTemplate": {"spec": {"template": {"spec": {"containers": [{"name": "refresh"}]}}}}},
+}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Path:
+    """An ops repository whose cluster is a `kubectl` that knows one CronJob."""
+    made = json.loads(json.dumps(CRONJOB))
+    container = made["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    container["command"] = ["inv", "refresh", "--yes", "--json"]
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "cronjob.json").write_text(json.dumps(made))
+    (programs / "kubectl").write_text(KUBECTL)
+    (programs / "kubectl").chmod(0o755)
+    database = "database: {host: made-up, name: dolibarr_sandbox}\n"
+    return ops(tmp_path / "ops", f"sandbox:\n  url: http://127.0.0.1:9\n  {database}  {CLUSTER}")
+
+
+def test_the_name_that_a_person_adopts_is_handed_on_to_the_job(cluster: Path) -> None:
+    path = f"{cluster.parent / 'programs'}:{os.environ['PATH']}"
+    done = run(cluster, "--dry", "refresh", "--yes", "--detach", "--adopt", "dolibarr_sandbox", PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert '["inv", "refresh", "--adopt=dolibarr_sandbox", "--yes", "--json"]' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--adopt"], "name it: --adopt NAME"),
+        (["--adopt", "dolibarr"], "is dolibarr_sandbox, not 'dolibarr'"),
+    ],
+)
+def test_what_is_adopted_without_seeing_it_is_named_rightly(
+    cluster: Path, words: list[str], said: str
+) -> None:
+    done = run(cluster, "refresh", "--yes", "--detach", *words, "--json", PATH=str(cluster))
+    assert done.returncode == 3, done.stderr
+    told = document(done)
+    assert said in f"{told['error']} {told['next_step']}"
 
 
 def test_reset_does_not_take_detach(tmp_path: Path) -> None:
