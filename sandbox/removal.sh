@@ -53,6 +53,7 @@ removal() {
   ) || return
   rmdir -- "$1" 2>/dev/null
   [ -e "$1" ] || [ -L "$1" ] || return 0
+  guard_same "$1" "$2" || return
   if [ -n "${3-}" ]; then
     mv -T -- "$1" "$3" || return 1
     set -- "$3"
