@@ -1,13 +1,15 @@
 # Run `body` while one session holds a snapshot of prod, and let nobody on prod wait for it; ends with the
 # body's exit status. The snapshot is given up with the shell that runs this, however it ends: only that holds the
-# other end of the holder's standard input. Who watches ends when it sees no holder.
+# other end of the holder's standard input. Who watches ends when it sees no holder. Nothing goes on unwatched: when
+# the watcher dies, the run's sessions on prod are ended, tried until prod lets a session in that does it.
 #
 # Functions that must be there: `holder`, `watcher` and `ender`, each a psql on prod; `body`, which finds the
 # caller's standard output as 4, and the snapshot's id and the time that a dump may wait for all its locks as
 # DOLIBARR_SANDBOX_SNAPSHOT and DOLIBARR_SANDBOX_LOCKS. Variables: `hold` and `look`, SQL for holder and watcher;
 # `box`, a new folder; `taken`, what to say when the snapshot is.
 watched() {
-  { watcher || ender >/dev/null 2>&1; } | { read -r up && echo "$up"; exec cat >&4; }
+  { watcher || until ender >/dev/null 2>&1 || ! kill -0 "$holding" 2>/dev/null; do sleep 0.3; done; } |
+    { read -r up && echo "$up"; exec cat >&4; }
 }
 looking() {
   while printf '%s\n' "$look"; do sleep 0.3; done
