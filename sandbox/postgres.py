@@ -58,6 +58,10 @@ def _quoted(value: str) -> str:
     return f"'{doubled}'"
 
 
+# SQL of a session that only looks at the sandbox: who alters a table there may take longer than anybody waits
+LOOKING = "SET lock_timeout = '5s';\n"
+
+
 def as_role(role: str) -> str:
     """SQL: go on as another role; nothing when `role` is empty: it is the one that connects."""
     return f"SET ROLE {identifier(role)};\n" if role else ""

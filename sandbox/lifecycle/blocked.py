@@ -46,14 +46,33 @@ def why(told: Mapping[str, Any], said: str) -> Failed | None:
     return None
 
 
+def kept_waiting(told: Mapping[str, Any], said: str) -> Failed | None:
+    """Why the sandbox could not be read, when somebody locked a table there.
+
+    Args:
+        told: what `locked.sql` printed.
+        said: the programs' standard error.
+    """
+    if not timed_out(said):
+        return None
+    seen = told.get("blocked")
+    if seen is None:
+        return Failed("a table of the sandbox was locked, for too long to wait for it", "run it again")
+    table = f"the sandbox's table {seen['table']}" if seen["table"] else "something in the sandbox's database"
+    end = f"SELECT pg_terminate_backend({seen['pid']})"
+    return Failed(
+        f"{table} is locked by {_who(seen)}",
+        f"end its transaction, or itself: {end}; then run it again",
+    )
+
+
 def timed_out(said: str) -> bool:
     """Whether a program ended because it waited too long for a lock, by its standard error."""
     return _TIMED_OUT.search(said) is not None
 
 
 def _blocked(seen: Mapping[str, Any]) -> Blocked:
-    words = (seen["application"], seen["role"] and f"role {seen['role']}", f"pid {seen['pid']}")
-    who = ", ".join(str(word) for word in words if word)
+    who = _who(seen)
     since = f" since {datetime.fromtimestamp(seen['since'], UTC):%H:%M:%S} UTC" if "since" in seen else ""
     table = f"prod's table {seen['table']}" if seen["table"] else "something in prod"
     if seen["theirs"]:
@@ -61,3 +80,8 @@ def _blocked(seen: Mapping[str, Any]) -> Blocked:
     else:
         what = f"{table} is locked by {who}: the refresh waited{since or ' for it'}, and made way"
     return Blocked(what, _STEP)
+
+
+def _who(seen: Mapping[str, Any]) -> str:
+    words = (seen["application"], seen["role"] and f"role {seen['role']}", f"pid {seen['pid']}")
+    return ", ".join(str(word) for word in words if word)

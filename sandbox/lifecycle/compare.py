@@ -25,9 +25,10 @@ from sandbox.lifecycle.answers import (
     read,
 )
 from sandbox.lifecycle.facts import Facts
+from sandbox.lifecycle.observe import unread
 from sandbox.lifecycle.pairs import Choice, Pair, choose
 from sandbox.lifecycle.shelf import Checkpoint
-from sandbox.postgres import Access, failure
+from sandbox.postgres import Access
 from sandbox.shell import Runner, observe
 
 _TRIES = 4
@@ -148,7 +149,8 @@ class _Comparison:
 
     def _run(self, access: Access, xid: int, script: str) -> Told:
         command = access.psql(parts.begin(xid) + script + parts.END).text()
-        result = observe(self.runner, self.engine.database_command(self.engine.settings.sandbox, command))
+        side = self.engine.settings.sandbox
+        result = observe(self.runner, self.engine.database_command(side, command))
         if result.exited != 0:
-            raise failure(access, result, f"comparing {access.label}")
+            raise unread(self.engine, self.runner, side, access, result, f"comparing {access.label}")
         return read(result.stdout)

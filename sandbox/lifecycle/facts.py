@@ -12,13 +12,13 @@ from sandbox.lifecycle import copying, verify
 from sandbox.lifecycle.observe import ask
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.shelf import Origin
-from sandbox.postgres import XID, Access
+from sandbox.postgres import LOOKING, XID, Access
 from sandbox.shell import Runner
 
 # an idle session sends its counts to the server after 10 s at the latest, one that ends at once
 _SETTLED = 15
 
-SESSION = verify.SESSION
+SESSION = verify.SESSION + LOOKING
 SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;\nSELECT 1 AS snapshot \\gset\n"
 TABLES = f"SELECT * FROM ({RELATIONS}) r WHERE relkind IN ('r', 'm')"
 

@@ -13,7 +13,7 @@ from sandbox.lifecycle import blocked, grants, left
 from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.mark import NAME as MARK
 from sandbox.lifecycle.shape import OWNERS, RELATIONS
-from sandbox.postgres import APPLICATION, WATCH, Access, failure, literal, together
+from sandbox.postgres import APPLICATION, LOOKING, WATCH, Access, failure, literal, together
 from sandbox.settings import Side
 from sandbox.shell import Result, Runner, observe
 
@@ -191,20 +191,32 @@ def constants(engine: Engine, runner: Runner) -> dict[str, Any]:
 
 def ask(engine: Engine, runner: Runner, side: Side, access: Access, script: str) -> dict[str, Any]:
     """Run a script that only reads and prints JSON objects; all of them as one."""
-    result = observe(runner, engine.database_command(side, access.psql(script).text()))
+    before = LOOKING if side.name == "sandbox" else ""
+    result = observe(runner, engine.database_command(side, access.psql(before + script).text()))
     if result.exited != 0:
-        why = None if side.name == "sandbox" else _unread(engine, runner, access, result)
-        raise why or failure(access, result, f"reading {access.label}")
+        raise unread(engine, runner, side, access, result, f"reading {access.label}")
     return together(result.stdout)
 
 
-def _unread(engine: Engine, runner: Runner, access: Access, result: Result) -> SandboxError | None:
-    """Why prod could not be read, when somebody locked or altered it; asks who, if that is not known."""
+def unread(  # noqa: PLR0913, PLR0917
+    engine: Engine, runner: Runner, side: Side, access: Access, result: Result, doing: str
+) -> SandboxError:
+    """Why a database could not be read; asks who locked it, if somebody did.
+
+    Args:
+        engine: where it is.
+        runner: what runs the commands.
+        side: whose it is.
+        access: the way to it.
+        result: what its psql said.
+        doing: what was being done, such as "reading prod's database".
+    """
     told: dict[str, Any] = {}
     if blocked.timed_out(result.stderr):
         text = access.psql(blocked.LOCKED).text()
-        told = together(observe(runner, engine.database_command(engine.settings.prod, text)).stdout)
-    return blocked.why(told, result.stderr)
+        told = together(observe(runner, engine.database_command(side, text)).stdout)
+    explain = blocked.kept_waiting if side.name == "sandbox" else blocked.why
+    return explain(told, result.stderr) or failure(access, result, doing)
 
 
 def program_version(engine: Engine, runner: Runner, side: Side, program: str) -> int:
