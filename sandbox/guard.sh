@@ -23,8 +23,10 @@ guard() (
   cd -P -- "$at" 2>/dev/null || guard_refuse closed ''
   [ "$(pwd -P)" = "$at" ] || guard_refuse link "$(pwd -P)"
   mine=$(stat -c %d:%i .) || guard_refuse closed ''
+  names=$(printf '%s\n' "$at" | guard_names)
   guard_named guard_place || exit
   guard_homes
+  above=$(printf '%s\n' "$names" | guard_parents | guard_identities)
   while [ "$around" -gt 0 ]; do
     around=$((around - 1))
     guard_lies_in "$1"
@@ -48,8 +50,8 @@ guard_refuse() { # RULE DETAIL
   exit 93
 }
 
-guard_above() { # each and every folder that the paths on standard input are in, by all their names, ended by NUL
-  guard_names | while IFS= read -r one; do
+guard_parents() { # each of the paths on standard input and every folder that it is in, ended by NUL
+  while IFS= read -r one; do
     while [ -n "$one" ]; do
       printf '%s\0' "$one"
       one=${one%/*}
@@ -93,7 +95,7 @@ guard_identities() { # device:inode of each path on standard input; links are fo
 }
 
 guard_named() { # FUNCTION: for each of its names
-  printf '%s\n' "$at" | guard_names | while IFS= read -r name; do "$1"; done
+  printf '%s\n' "$names" | while IFS= read -r name; do "$1"; done
 }
 
 guard_place() {
@@ -120,7 +122,7 @@ guard_holds() { # PATH...: whether the folder is one of them or leads to one, as
   {
     printf '%s\n' "$@"
     readlink -f -- "$@" 2>/dev/null
-  } | guard_above | guard_identities | grep -qxF "$mine"
+  } | guard_names | guard_parents | guard_identities | grep -qxF "$mine"
 }
 
 guard_homes() {
@@ -144,7 +146,7 @@ guard_keeps() { # KEPT...
 
 guard_lies_in() { # PATH
   one=$(stat -Lc %d:%i -- "$1" 2>/dev/null) || return 0
-  ! printf '%s\n' "$at" | guard_above | guard_identities | grep -qxF "$one" || guard_refuse inside "$1"
+  ! printf '%s\n' "$above" | grep -qxF "$one" || guard_refuse inside "$1"
 }
 
 guard_mounts() { # what is mounted below would be emptied, and could not be removed
