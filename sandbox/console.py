@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sandbox import redact
 from sandbox.errors import SandboxError
 from sandbox.printable import line_of_output, printable
 
@@ -116,7 +117,7 @@ class Console:
             self._document(error.document())
 
     def _document(self, document: dict[str, Any]) -> None:
-        print(json.dumps(document, indent=2, default=str), file=self._stdout, flush=True)
+        print(json.dumps(redact.tree(document), indent=2), file=self._stdout, flush=True)
 
 
 class Lines:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import subprocess
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -16,8 +15,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
-from sandbox import privatefile, textfile
-from sandbox.errors import Failed, Refused, UsageError
+from sandbox import privatefile, redact, textfile, tracked
+from sandbox.errors import Failed, UsageError
 
 SECRET_MODE = 0o600
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
@@ -47,8 +46,9 @@ def read_text(path: Path) -> str | None:
 
 def read_secret(path: Path) -> str | None:
     """The one secret that a key file holds, without white space around it; None when missing or empty."""
-    text = read_text(path)
-    return (text.strip() or None) if text is not None else None
+    secret = (read_text(path) or "").strip() or None
+    redact.add(secret)
+    return secret
 
 
 def read_values(path: Path) -> dict[str, str]:
@@ -132,10 +132,10 @@ def write_secret(path: Path, text: str) -> None:
     A symbolic link keeps pointing; its target is replaced. Run as root, the file keeps its owner.
 
     Raises:
-        Refused: git tracks the file.
+        Refused: git tracks the file, or cannot tell.
         Failed: the folder or the file cannot be written; the old file is as it was.
     """
-    refuse_if_tracked(path)
+    tracked.refuse(path)
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -144,29 +144,3 @@ def write_secret(path: Path, text: str) -> None:
         raise Failed(
             f"cannot write {path}: {error.strerror}", "check the folder's owner and free space"
         ) from None
-
-
-def refuse_if_tracked(path: Path) -> None:
-    """Refuse a secret's place that git would publish.
-
-    Raises:
-        Refused: git tracks the file.
-    """
-    folder = path.parent
-    if not folder.is_dir():
-        return
-    try:
-        asked = subprocess.run(
-            ["git", "ls-files", "--error-unmatch", "--", path.name],
-            cwd=folder,
-            capture_output=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return  # no git here, so nothing is tracked by it
-    if asked.returncode == 0:
-        raise Refused(
-            f"{path} is tracked by git; a secret must not be",
-            f"run: git rm --cached {path.name}, add it to .gitignore; change the key if it was committed",
-        )

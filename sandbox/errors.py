@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from sandbox import redact
 from sandbox.printable import printable
 
 
@@ -38,7 +39,8 @@ class SandboxError(Exception):
 
     def document(self) -> dict[str, str | int]:
         """The failure for programs; `--json` prints it."""
-        return {"error": self.what, "next_step": self.next_step, "exit_code": int(self.code)}
+        said = {"error": redact.text(self.what), "next_step": redact.text(self.next_step)}
+        return {**said, "exit_code": int(self.code)}
 
     def __str__(self) -> str:
         """As it is printed; `what` and `next_step` are exact, whatever they hold."""

@@ -174,8 +174,12 @@ guard_tracked() {
     up=${up%/*}
   done
   tracked=$(
-    unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
-    cd -P -- "$name" && git -c safe.directory='*' -c core.fsmonitor= ls-files -- . 2>/dev/null && echo /
+    # as in tracked.py
+    # shellcheck disable=SC2046 # each is a name
+    unset $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p')
+    export GIT_ALLOW_PROTOCOL='' GIT_NO_LAZY_FETCH=1 GIT_DISCOVERY_ACROSS_FILESYSTEM=1
+    cd -P -- "$name" && git -c safe.directory='*' -c core.fsmonitor=false -c core.hooksPath=/dev/null \
+      ls-files -- . 2>/dev/null && echo /
   )
   case $tracked in
   /) ;;

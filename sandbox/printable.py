@@ -1,11 +1,14 @@
 """Text from outside as text: what commands a terminal, or reorders what a person reads, is shown by its code.
 
-Everything that is printed, or is part of an error's message, goes through here; JSON stays exact.
+Everything that is printed, or is part of an error's message, goes through here, and loses the secrets that
+are known; JSON stays exact.
 """
 
 from __future__ import annotations
 
 import re
+
+from sandbox import redact
 
 # control characters of both ranges, line separators, marks and overrides of the writing direction, what has
 # no width (but what joins emoji and letters), tags, and surrogates: what was no UTF-8
@@ -21,7 +24,7 @@ _BYTE, _PLANE = 0x100, 0x10000
 
 def printable(text: str) -> str:
     r"""The text on one line, harmless to a terminal: `\x1b` stands for an escape, `\n` for a line's end."""
-    return UNSAFE.sub(lambda found: code(found[0]), text)
+    return UNSAFE.sub(lambda found: code(found[0]), redact.text(text))
 
 
 def line_of_output(text: str) -> str:

@@ -46,13 +46,11 @@ def refuse_prod_url(settings: Settings, *, ask: bool = True) -> str:
 
 def _asked(settings: Settings, prods: str) -> str:
     """Ask the ERPs behind two names of one address whether they are one."""
-    # requests takes a while to load
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    from sandbox.dolibarr.shown import look_at_both  # noqa: PLC0415  # it takes a while to load
 
-    from sandbox.dolibarr.shown import look  # noqa: PLC0415
-
-    with ThreadPoolExecutor(2) as both:
-        ours, theirs = both.map(lambda url: look(url, settings.timeouts), (settings.url, prods))
+    ours, theirs = look_at_both(settings.url, prods, settings.timeouts)
+    if theirs is None:
+        return ""
     if ours.mark is not None and ours.mark == theirs.mark:
         raise _prods_own(
             settings, f"and prod's lead to one ERP: both show the mark {ours.mark}; prod's is {prods}"

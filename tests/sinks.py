@@ -72,6 +72,26 @@ def web() -> Iterator[tuple[int, Sink]]:
 
 
 @contextmanager
+def anything(host: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[int, Sink]]:
+    """A server of no kind, which takes every connection and every datagram; its port, and how each began."""
+    sink = Sink()
+
+    class Stream(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.settimeout(2)
+            sink.received.append(str(self.request.recv(200)))
+
+    class Datagram(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            sink.received.append(f"datagram {self.request[0]!r}")
+
+    streams = socketserver.ThreadingTCPServer((host, port), Stream)
+    datagrams = socketserver.UDPServer((host, streams.server_address[1]), Datagram)
+    with _serving(streams), _serving(datagrams):
+        yield streams.server_address[1], sink
+
+
+@contextmanager
 def _serving(server: socketserver.BaseServer) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -8,21 +8,23 @@ the sandbox's own host and never along a redirect.
 from __future__ import annotations
 
 import json
-import os
+import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from http.cookiejar import DefaultCookiePolicy
+from http import HTTPStatus
 from typing import Any
 
-import requests
-
+from sandbox import redact
 from sandbox.dolibarr.identity import Arms, WhoAmI, owner
+from sandbox.dolibarr.request import NoAnswer, request
 from sandbox.errors import Unreachable
 from sandbox.settings import Timeouts
 
-_LARGEST_ANSWER = 4 * 1024 * 1024  # bytes
+_KEY = re.compile(r"[!-~]([ -~]*[!-~])?")  # what is between the spaces around a header's value
+_VERSION = re.compile(r"[0-9][\w.+-]{0,40}", re.ASCII)
 
 
 class Health(Enum):
@@ -56,6 +58,11 @@ class Answer:
         """Whether the body was JSON, by its content type and in fact."""
         return self.body is not None
 
+    @property
+    def text(self) -> str:
+        """The content as text, without any secret that we know."""
+        return redact.text(self.content.decode(errors="replace"))
+
 
 @dataclass(frozen=True)
 class Pulse:
@@ -69,7 +76,7 @@ class Pulse:
 
 
 class Client:
-    """Asks one Dolibarr, with timeouts in seconds, no redirects and no proxy or netrc of the environment.
+    """Asks one Dolibarr, as `request` does: nobody else, and each question within the timeouts as a whole.
 
     Args:
         url: the base URL, without a slash at its end.
@@ -78,19 +85,19 @@ class Client:
 
     def __init__(self, url: str, timeouts: Timeouts) -> None:
         self.url, self.timeouts = url, timeouts
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy or a netrc would see the key
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        self._session.verify = bundle or True
 
-    def get(self, path: str, key: str | None = None) -> Answer:
+    @property
+    def deadline(self) -> float:
+        """Until when a question that begins now may take, whatever requests it needs."""
+        return time.monotonic() + self.timeouts.connect + self.timeouts.read
+
+    def get(self, path: str, key: str | None = None, until: float = math.inf) -> Answer:
         """``GET <url>/api/index.php/<path>``.
 
         Raises:
-            Unreachable: no answer within the timeouts, and why.
+            Unreachable: no answer within the timeouts, or by `until`, and why.
         """
-        return self.send("GET", path, key)
+        return self._api("GET", path, key, until=until)
 
     def post(self, path: str, key: str, body: object) -> Answer:
         """``POST`` a JSON body to ``<url>/api/index.php/<path>``.
@@ -98,80 +105,64 @@ class Client:
         Raises:
             Unreachable: no answer within the timeouts, and why.
         """
-        return self.send("POST", path, key, body)
+        return self._api("POST", path, key, body)
 
-    def send(self, method: str, path: str, key: str | None, body: object = None) -> Answer:
-        """Send one request; see `get` and `post`."""
-        headers = {"Accept": "application/json", **({"DOLAPIKEY": key} if key else {})}
-        try:
-            answer = self._send(method, f"{self.url}/api/index.php/{path}", headers, body)
-        except requests.exceptions.InvalidHeader:
-            raise Unreachable(
-                "the key holds characters that no HTTP header can carry", "run: inv provision"
-            ) from None
+    def _api(
+        self, method: str, path: str, key: str | None, body: object = None, until: float = math.inf
+    ) -> Answer:
+        headers = {"Accept": "application/json"}
+        if key:
+            if not _KEY.fullmatch(key):
+                raise Unreachable(
+                    "the key holds characters that no HTTP header can carry", "run: inv provision"
+                )
+            headers["DOLAPIKEY"] = key
+        content = None
+        if body is not None:
+            headers["Content-Type"], content = "application/json", json.dumps(body).encode()
+        answer = self._send(method, f"{self.url}/api/index.php/{path}", headers, content, until)
         return replace(answer, body=_json(answer.content_type, answer.content))
 
-    def page(self, url: str) -> Answer:
+    def page(self, url: str, until: float = math.inf) -> Answer:
         """``GET`` a page as nobody, without a key and without a cookie.
 
         Raises:
-            Unreachable: no answer within the timeouts, and why.
+            Unreachable: no answer within the timeouts, or by `until`, and why.
         """
-        return self._send("GET", url, {"Accept": "text/html", "Cache-Control": "no-cache"})
+        return self._send("GET", url, {"Accept": "text/html", "Cache-Control": "no-cache"}, None, until)
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], body: object = None) -> Answer:
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, until: float
+    ) -> Answer:
         started = time.monotonic()
         try:
-            with self._session.request(
-                method,
-                url,
-                headers=headers,
-                json=body,
-                timeout=(self.timeouts.connect, self.timeouts.read),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = self._content(response, started)
-                return Answer(
-                    response.status_code,
-                    response.headers.get("Content-Type", "").lower(),
-                    None,
-                    response.headers.get("Location", ""),
-                    (time.monotonic() - started) * 1000,
-                    content,
-                )
-        except requests.exceptions.InvalidHeader:
-            raise
-        except requests.exceptions.RequestException as error:
+            reply = request(method, url, headers, content, self.timeouts, until)
+        except NoAnswer as error:
             raise Unreachable(
-                f"{self.url} does not answer: {_why(error, self.timeouts)}",
+                f"{self.url} does not answer: {error}",
                 "check the URL, the network or VPN, and that the sandbox runs",
             ) from None
+        milliseconds = (time.monotonic() - started) * 1000
+        kind, location = redact.text(reply.content_type), redact.text(reply.location)
+        return Answer(reply.status, kind, None, location, milliseconds, reply.content)
 
-    def _content(self, response: requests.Response, started: float) -> bytes:
-        """The body, within the read timeout as a whole: a server that drips must not hold a task."""
-        content = b""
-        for chunk in response.iter_content(65536):
-            content += chunk
-            if time.monotonic() - started > self.timeouts.connect + self.timeouts.read:
-                raise requests.exceptions.ReadTimeout
-            if len(content) > _LARGEST_ANSWER:
-                raise requests.exceptions.ContentDecodingError("the answer is too large")
-        return content
-
-    def pulse(self, key: str | None = None) -> Pulse:
+    def pulse(self, key: str | None = None, until: float = math.inf) -> Pulse:
         """Ask ``/status``: with no right needed, it tells alive from down and a good key from a bad one.
 
         Raises:
             Unreachable: nothing answers.
         """
-        answer = self.get("status", key)
+        answer = self.get("status", key, until)
         success = answer.body.get("success") if isinstance(answer.body, dict) else None
-        accepted = answer.status == requests.codes.ok and isinstance(success, dict)
-        version = str(success.get("dolibarr_version") or "") if isinstance(success, dict) else ""
+        accepted = answer.status == HTTPStatus.OK and isinstance(success, dict)
+        version = str(success.get("dolibarr_version")) if isinstance(success, dict) else ""
         health = Health.ALIVE if accepted else _health(answer)
         return Pulse(
-            health, answer.status, version or None, answer.milliseconds, accepted and key is not None
+            health,
+            answer.status,
+            version if _VERSION.fullmatch(version) else None,
+            answer.milliseconds,
+            accepted and key is not None,
         )
 
     def whoami(self, key: str, login: str | None = None) -> WhoAmI:
@@ -180,12 +171,13 @@ class Client:
         Raises:
             Unreachable: nothing answers.
         """
-        answer = self.get("users/info?includepermissions=1", key)
-        if answer.status == requests.codes.ok and isinstance(answer.body, dict) and answer.body.get("login"):
+        until = self.deadline
+        answer = self.get("users/info?includepermissions=1", key, until)
+        if answer.status == HTTPStatus.OK and isinstance(answer.body, dict) and answer.body.get("login"):
             return owner(answer.status, answer.body, login)
-        if answer.status in (requests.codes.unauthorized, requests.codes.forbidden) and answer.is_json:
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and answer.is_json:
             # Dolibarr 16 says 401 for a missing right too; /status, which needs none, tells them apart
-            known = answer.status == requests.codes.forbidden or self.pulse(key).key_accepted
+            known = answer.status == HTTPStatus.FORBIDDEN or self.pulse(key, until).key_accepted
             return WhoAmI(Arms.MAY_NOT_READ_ITSELF if known else Arms.KEY_REFUSED, answer.status)
         if _health(answer) is Health.API_OFF:
             return WhoAmI(Arms.API_OFF, answer.status)
@@ -193,14 +185,14 @@ class Client:
 
 
 def _health(answer: Answer) -> Health:
-    if answer.status == requests.codes.unauthorized and answer.is_json:
+    if answer.status == HTTPStatus.UNAUTHORIZED and answer.is_json:
         return Health.ALIVE
-    if answer.status in (requests.codes.found, requests.codes.moved) and "/install" in answer.location:
+    if answer.status in (HTTPStatus.FOUND, HTTPStatus.MOVED_PERMANENTLY) and "/install" in answer.location:
         return Health.NEEDS_UPGRADE
-    answered = answer.status in (requests.codes.ok, requests.codes.not_implemented)
+    answered = answer.status in (HTTPStatus.OK, HTTPStatus.NOT_IMPLEMENTED)
     if answered and "html" in answer.content_type:
         return Health.API_OFF
-    if answer.status == requests.codes.accepted or answer.status >= requests.codes.internal_server_error:
+    if answer.status == HTTPStatus.ACCEPTED or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Health.DATABASE_DOWN
     return Health.NOT_DOLIBARR
 
@@ -209,25 +201,6 @@ def _json(content_type: str, content: bytes) -> Any:
     if "json" not in content_type:
         return None
     try:
-        return json.loads(content)
+        return redact.tree(json.loads(content))
     except (ValueError, RecursionError):
         return None
-
-
-def _why(error: requests.exceptions.RequestException, timeouts: Timeouts) -> str:
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return f"no connection within {timeouts.connect:g} s"
-    if isinstance(error, requests.exceptions.Timeout):
-        return f"no answer within {timeouts.read:g} s"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its TLS certificate is not trusted (REQUESTS_CA_BUNDLE names your own authority)"
-    text = str(error)
-    for sign, meaning in (
-        ("Connection refused", "connection refused"),
-        ("resolve", "its name does not resolve"),
-        ("Name or service", "its name does not resolve"),
-        ("unreachable", "network unreachable"),
-    ):
-        if sign in text:
-            return meaning
-    return type(error).__name__

@@ -1,4 +1,4 @@
-"""Find a browser, launch it, and keep it on the sandbox's host.
+"""Find a browser and launch it, kept on the sandbox's host.
 
 Playwright is imported when a browser is wanted, never before: `inv --list` must stay quick.
 """
@@ -6,23 +6,21 @@ Playwright is imported when a browser is wanted, never before: `inv --list` must
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from sandbox.dolibarr import confine
 from sandbox.dolibarr.driver import driver
 from sandbox.errors import Failed, UsageError
 from sandbox.temporary import temporary_folder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+    from playwright.sync_api import Browser, BrowserContext, Playwright
 
 _NAMES = (
     "chromium",
@@ -39,26 +37,7 @@ _APPLICATIONS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
-_ARGUMENTS = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # the suggestions of an address bar that nobody sees would take a process and half a second for each page
-    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup",
-)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _SHARED: ContextVar[Browser | None] = ContextVar("shared", default=None)
-
-
-@dataclass
-class Window:
-    """A browser page that cannot leave the sandbox's host, and what it was kept from visiting."""
-
-    page: Page
-    strayed: list[str] = field(default_factory=list)
 
 
 def find(playwright: Playwright, configured: Path | None, *, headless: bool) -> Path:
@@ -112,7 +91,7 @@ def _no_display() -> UsageError:
 
 
 @contextmanager
-def window(url: str, executable: Path | None, timeout: float, *, headless: bool) -> Iterator[Window]:
+def window(url: str, executable: Path | None, timeout: float, *, headless: bool) -> Iterator[confine.Window]:
     """Open a fresh browser page, with no cookie, cache or history of anybody's.
 
     Raises:
@@ -120,23 +99,26 @@ def window(url: str, executable: Path | None, timeout: float, *, headless: bool)
         Failed: the browser does not start.
     """
     refuse_without_display(headless=headless)
-    with _running(executable, headless=headless) as browser:
+    with _running(executable, confine.rules(confine.own(url)), headless=headless) as browser:
         size = {"viewport": {"width": 1280, "height": 1000}} if headless else {"no_viewport": True}
         options: dict[str, Any] = {**size, "accept_downloads": False, "service_workers": "block"}
         context = browser.new_context(**options)
         try:
             context.set_default_timeout(timeout * 1000)
-            opened = Window(context.new_page())
-            _confine(context, opened, url)
+            opened = confine.Window(context.new_page())
+            confine.to(url, context, opened)
             yield opened
         finally:
             _closed(context)
 
 
 @contextmanager
-def shared() -> Iterator[None]:
-    """Have one browser for all headless windows of this thread: to start one takes a second."""
-    with _running(None, headless=True) as browser:
+def shared(host: str) -> Iterator[None]:
+    """Have one browser for all headless windows of this thread that are on one host, whatever the port.
+
+    To start one takes a second.
+    """
+    with _running(None, confine.rules([host]), headless=True) as browser:
         token = _SHARED.set(browser)
         try:
             yield
@@ -145,20 +127,22 @@ def shared() -> Iterator[None]:
 
 
 @contextmanager
-def _running(executable: Path | None, *, headless: bool) -> Iterator[Browser]:
+def _running(executable: Path | None, rules: str, *, headless: bool) -> Iterator[Browser]:
     browser = _SHARED.get() if headless and executable is None else None
     if browser is not None:
         yield browser
         return
     with temporary_folder() as folder, driver() as playwright:
-        browser = _launched(playwright, executable, folder, headless=headless)
+        browser = _launched(playwright, executable, rules, folder, headless=headless)
         try:
             yield browser
         finally:
             _closed(browser)
 
 
-def _launched(playwright: Playwright, executable: Path | None, folder: Path, *, headless: bool) -> Browser:
+def _launched(
+    playwright: Playwright, executable: Path | None, rules: str, folder: Path, *, headless: bool
+) -> Browser:
     from playwright.sync_api import Error  # noqa: PLC0415
 
     program = find(playwright, executable, headless=headless)
@@ -168,9 +152,9 @@ def _launched(playwright: Playwright, executable: Path | None, folder: Path, *, 
         return playwright.chromium.launch(
             executable_path=program,
             headless=headless,
-            args=list(_ARGUMENTS),
+            args=confine.arguments(rules),
             timeout=60_000,
-            env={**os.environ, **mine},
+            env={**confine.environment(), **mine},
         )
     except Error as error:
         text = str(error)
@@ -190,45 +174,3 @@ def _closed(opened: Browser | BrowserContext) -> None:
         opened.close()
     except Error:
         return  # it is gone already: the person closed it, or Ctrl-C reached it too
-
-
-def same_place(url: str, base: str) -> bool:
-    """Whether a URL is on the host of `base`; http may become https on the default ports."""
-    here, there = urlsplit(url), urlsplit(base)
-    if here.hostname != there.hostname:
-        return False
-    ports = [parts.port or _DEFAULT_PORTS.get(parts.scheme) for parts in (here, there)]
-    return ports[0] == ports[1] or ports == [443, 80]
-
-
-def _origins(url: str) -> list[str]:
-    """Patterns of the origins that `same_place` accepts."""
-    parts = urlsplit(url)
-    name = parts.hostname or ""
-    host = re.escape(f"[{name}]" if ":" in name else name)
-    default = _DEFAULT_PORTS[parts.scheme]
-    if parts.port not in (None, default):
-        return [f"{parts.scheme}://{host}:{parts.port}"]
-    return [f"{scheme}://{host}(:{_DEFAULT_PORTS[scheme]})?" for scheme in {parts.scheme, "https"}]
-
-
-def _confine(context: BrowserContext, window: Window, url: str) -> None:
-    """Stop every request to another host: prod's by a wrong link, telemetry, fonts.
-
-    Playwright's routes do not see where a redirect leads, so the browser's own protocol guards documents.
-    """
-    own = "|".join(_origins(url))
-    context.route(re.compile(rf"^(?!({own})(/|$)|data:|blob:|about:)"), lambda route: route.abort())
-    session = context.new_cdp_session(window.page)
-
-    def guard(event: dict[str, Any]) -> None:
-        target = event["request"]["url"]
-        request = {"requestId": event["requestId"]}
-        if same_place(target, url) or not target.startswith("http"):
-            session.send("Fetch.continueRequest", request)
-        else:
-            window.strayed.append(target.split("?")[0])
-            session.send("Fetch.failRequest", {**request, "errorReason": "BlockedByClient"})
-
-    session.on("Fetch.requestPaused", guard)
-    session.send("Fetch.enable", {"patterns": [{"urlPattern": "*", "resourceType": "Document"}]})

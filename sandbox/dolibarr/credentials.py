@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox import envfile
+from sandbox import envfile, redact, tracked
 from sandbox.errors import UsageError
 
 LOGIN, PASSWORD = "DOLIBARR_ADMIN_LOGIN", "DOLIBARR_ADMIN_PASSWORD"
@@ -25,13 +25,16 @@ def read(path: Path) -> Credentials | None:
 
     Raises:
         UsageError: it lacks one of the two, or cannot be read.
+        Refused: git tracks it.
     """
     if not path.exists():
         return None
+    tracked.refuse(path)
     values = envfile.read_values(path)
     missing = [name for name in (LOGIN, PASSWORD) if not values.get(name)]
     if missing:
         raise UsageError(f"{path} has no {' and no '.join(missing)}", f"add {' and '.join(missing)} to it")
+    redact.add(values[PASSWORD])
     return Credentials(values[LOGIN], values[PASSWORD], path)
 
 
@@ -40,6 +43,7 @@ def required(path: Path) -> Credentials:
 
     Raises:
         UsageError: there is no such file, or it is incomplete.
+        Refused: git tracks it.
     """
     found = read(path)
     if found is None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sandbox.dolibarr import browser
+from sandbox.dolibarr.confine import Window
 from sandbox.dolibarr.credentials import Credentials
 from sandbox.dolibarr.failure import DolibarrPageError
 from sandbox.dolibarr.trail import Trail
@@ -56,7 +57,7 @@ def administrator(
             raise _kept(error, site, settings) from None
 
 
-def _translated(text: str, window: browser.Window, site: Site, timeout: float) -> SandboxError:
+def _translated(text: str, window: Window, site: Site, timeout: float) -> SandboxError:
     """What one of Playwright's errors means; its own text may quote the page and is not passed on."""
     if window.strayed:
         return Refused(

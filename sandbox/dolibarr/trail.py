@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox import redact
 from sandbox.errors import Failed
 
 if TYPE_CHECKING:
@@ -22,19 +23,32 @@ if TYPE_CHECKING:
 
 # anything that a machine made: API keys, generated passwords, form tokens
 _MADE = r"(?=[A-Za-z0-9_+/=:.-]*[0-9])(?=[A-Za-z0-9_+/=:.-]*[A-Za-z])[A-Za-z0-9_+/=:.-]{12,}"
-_MASK = """(made) => {
-      const pattern = new RegExp(made, 'g');
-      for (const field of document.querySelectorAll('input, textarea')) {
-        if (!['submit', 'button', 'hidden'].includes(field.type)) { field.value = ''; }
-      }
-      for (const copied of document.querySelectorAll('.clipboardCP, .clipboardCPValue')) {
-        copied.style.visibility = 'hidden';
-      }
-      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-      while (walker.nextNode()) {
-        walker.currentNode.data = walker.currentNode.data.replace(pattern, '\u2022\u2022\u2022');
-      }
-    }"""
+# whether the page may be shown: not when what it says, without its spaces, still holds a secret
+_MASK = """([made, secrets]) => {
+  const quoted = secrets.map(secret => secret.replace(/[.*+?^${}()|[\\]\\\\]/g, '\\\\$&'));
+  const masked = [...quoted.map(secret => new RegExp(secret, 'gi')), new RegExp(made, 'g')];
+  const clean = text => masked.reduce((left, pattern) => left.replace(pattern, '\u2022\u2022\u2022'), text);
+  for (const field of document.querySelectorAll('input, textarea')) {
+    const shown = ['submit', 'button', 'reset'].includes(field.type);
+    if (field.type !== 'hidden') { field.value = shown ? clean(field.value) : ''; }
+    field.placeholder = clean(field.placeholder);
+  }
+  for (const option of document.querySelectorAll('option, optgroup')) { option.label = clean(option.label); }
+  const hide = element => element.style.setProperty('visibility', 'hidden', 'important');
+  const unread = 'img, svg, canvas, video, iframe, frame, object, embed, .clipboardCP, .clipboardCPValue';
+  for (const found of document.querySelectorAll('*')) {
+    if (found.shadowRoot || found.matches(unread)) { hide(found); }
+  }
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`*::before, *::after { content: none !important }
+    * { background-image: none !important; list-style: none !important }`);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) { walker.currentNode.data = clean(walker.currentNode.data); }
+  const bare = text => text.replace(/\\s+/g, '').toLowerCase();
+  const all = bare(document.documentElement.textContent);
+  return !secrets.some(secret => all.includes(bare(secret)));
+}"""
 _SHAPE = """() => ({
   title: document.title,
   forms: [...document.forms].map(form => ({
@@ -46,7 +60,7 @@ _SHAPE = """() => ({
 
 
 class Trail:
-    """The steps of one run, and the secrets that must not be in anything kept or said.
+    """The steps of one run, without any secret in what is kept or said.
 
     Args:
         spared: texts that look made by a machine and are no secret, such as the agent's login.
@@ -55,18 +69,12 @@ class Trail:
     def __init__(self, *spared: str) -> None:
         self._spared = spared
         self._started = time.monotonic()
-        self._secrets: list[str] = []
         self.steps: list[dict[str, Any]] = []
-
-    def guard(self, *secrets: str) -> None:
-        """Never let these texts through `clean`."""
-        self._secrets += [secret for secret in secrets if secret]
 
     def clean(self, text: str) -> str:
         """The text without any of the secrets, in one line of at most 300 characters."""
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "•••")
-        text = re.sub(r"([?&;]token=)[^&\s]+", r"\1•••", " ".join(text.split()))
+        text = redact.text(" ".join(text.split()))
+        text = re.sub(r"([?&;]token=)[^&\s]+", rf"\1{redact.HIDDEN}", text)
         return text if len(text) <= 300 else text[:299] + "…"  # noqa: PLR2004  # a message, not a page
 
     def quote(self, text: str) -> str:
@@ -74,7 +82,7 @@ class Trail:
 
         A page may hold secrets that nobody told us: an old key, the session, a form's token.
         """
-        words = re.sub(_MADE, lambda found: found[0] if found[0] in self._spared else "•••", text)
+        words = re.sub(_MADE, lambda found: found[0] if found[0] in self._spared else redact.HIDDEN, text)
         return self.clean(words)
 
     def note(self, step: str, path: str = "", **facts: str | int | bool | None) -> None:
@@ -130,7 +138,8 @@ def _screenshot(page: Page | None) -> bytes | None:
     if page is None or page.is_closed():
         return None
     try:
-        page.evaluate(_MASK, _MADE)
+        if not page.evaluate(_MASK, [_MADE, redact.known()]):
+            return None
         return page.screenshot(animations="disabled", timeout=5000)
     except Error:
         return None  # the page went away, or could not be masked: then there is no picture

@@ -73,8 +73,7 @@ def look(engine: Engine, runner: Runner) -> Armed:
     found = _asked(settings, key)
     if not found.armed or is_dry(runner):
         return found
-    # requests is loaded while the server copies
-    from sandbox.lifecycle.proof import prove_by  # noqa: PLC0415
+    from sandbox.lifecycle.proof import prove_by  # noqa: PLC0415  # loaded while the server copies
 
     try:
         proof = prove_by(engine, runner)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sandbox.dolibarr.shown import Shown, look
+from sandbox.dolibarr.shown import Shown, look_at_both
 from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.engines.ledger import LAST, readable
 from sandbox.errors import Refused, SandboxError
@@ -94,8 +94,7 @@ def prove_by(engine: Engine, runner: Runner, *, prods: bool = False) -> Proof:
         if run is None:
             return found
         try:
-            shown = look(settings.url, settings.timeouts)
-            other = _prods(settings) if prods else None
+            shown, other = look_at_both(settings.url, settings.prod.url if prods else None, settings.timeouts)
         finally:
             _show(engine, runner, "")
         found = replace(_judged(engine, mark.with_word(run, word), shown), prods=other)
@@ -103,10 +102,6 @@ def prove_by(engine: Engine, runner: Runner, *, prods: bool = False) -> Proof:
             return found
         time.sleep(secrets.randbelow(100) / 100 * _PAUSE)
     return found
-
-
-def _prods(settings: Settings) -> Shown | None:
-    return look(settings.prod.url, settings.timeouts) if settings.prod.url else None
 
 
 def _show(engine: Engine, runner: Runner, word: str) -> str | None:
@@ -148,12 +143,12 @@ def _judged(engine: Engine, expected: str, shown: Shown) -> Proof:
 
 
 def _by_record(settings: Settings, runner: Runner, why: str) -> Proof:
-    shown = look(settings.url, settings.timeouts)
+    shown, other = look_at_both(settings.url, settings.prod.url, settings.timeouts)
     try:
         last = readable(ledger_for(settings, runner), LAST)
     except SandboxError:
         last = None
-    found = replace(recorded(settings, record.marks(last), shown), prods=_prods(settings))
+    found = replace(recorded(settings, record.marks(last), shown), prods=other)
     if found.proven is False:
         return replace(found, next_step=f"check {settings.name}.url; if it is right, run: inv refresh --yes")
     return replace(found, proven=None, why=why)

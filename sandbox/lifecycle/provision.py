@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sandbox import envfile
+from sandbox import envfile, redact, tracked
 from sandbox.dolibarr import api, browser, credentials, identity, rights
 from sandbox.dolibarr.session import administrator
 from sandbox.dolibarr.trail import Trail
@@ -68,7 +68,7 @@ def provision(  # noqa: PLR0913
     Raises:
         UsageError: rights, credentials, browser or display are not usable.
         Refused: the URL is prod's or serves another database than the sandbox's, the agent is an
-            administrator, or git tracks the key file.
+            administrator, or git tracks a file of secrets.
         Unreachable: the sandbox does not answer.
         Failed: a page or the API did not do what it should; a screenshot is kept of the page.
     """
@@ -81,7 +81,8 @@ def provision(  # noqa: PLR0913
             f"{settings.agent.login} is the administrator's own login; an agent must not be one",
             "set agent.login to a login of its own",
         )
-    envfile.refuse_if_tracked(settings.files.key)
+    for file in (settings.files.key, settings.files.env):
+        tracked.refuse(file)
     if dry:
         return _dry(settings, wanted, say)
     browser.refuse_without_display(headless=headless)
@@ -131,8 +132,8 @@ def _provision(  # noqa: PLR0913
     headless: bool,
 ) -> ProvisionReport:
     key = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(_KEY_LENGTH))
+    redact.add(key)
     trail = Trail(settings.agent.login)
-    trail.guard(key, found.password if found else "")
     with administrator(settings, found, trail, say, headless=headless) as admin:
         armed = _arm(admin, settings, wanted, key, say)
     _prove(client, settings, wanted, key)

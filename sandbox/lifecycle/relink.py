@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox import envfile
+from sandbox import envfile, tracked
 from sandbox.dolibarr.api import Client
 from sandbox.dolibarr.identity import Arms
 from sandbox.errors import Failed, Unreachable
@@ -50,6 +50,7 @@ def relink(settings: Settings, runner: Runner, *, dry: bool = False) -> RelinkRe
     """
     refuse_prod_url(settings, ask=not dry)
     files = settings.files
+    tracked.refuse(files.env)
     key = envfile.read_secret(files.key)
     if dry:
         return RelinkReport(str(files.env), changed=True, login=settings.agent.login, user_id=None, dry=True)

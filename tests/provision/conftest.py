@@ -34,7 +34,7 @@ def desk(erp: Erp, tmp_path: Path) -> Desk:
 @pytest.fixture(scope="module")
 def one_browser() -> Iterator[None]:
     """One browser for a file's tests; each provision has a fresh page in it."""
-    with browser.shared():
+    with browser.shared("127.0.0.1"):
         yield
 
 

@@ -8,6 +8,7 @@ import string
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
 
+from sandbox import redact
 from sandbox.dolibarr.failure import DolibarrPageError
 from sandbox.dolibarr.pages.site import Site
 from sandbox.errors import Failed
@@ -131,7 +132,7 @@ class UserCard:
         form = site.page.locator(_CREATE)
         if site.shows(f"{_CREATE} [name=password]"):
             password = made_password()
-            site.trail.guard(password)
+            redact.add(password)
             site.put(f"{_CREATE} [name=password]", password)  # Dolibarr prefills one in clear
         known = known_values(login)
         form.evaluate(_CREATE_VALUES, known)

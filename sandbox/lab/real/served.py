@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import psutil
-import requests
 
-from sandbox.errors import Failed
+from sandbox.dolibarr.api import Client
+from sandbox.errors import Failed, Unreachable
 from sandbox.lab import HOST
 from sandbox.lab.folder import Folder
 from sandbox.lab.processes import free_port, ours, stop
 from sandbox.lab.real import php
 from sandbox.lab.real.install import write_sandbox_conf
 from sandbox.privatefile import replace as write_private
+from sandbox.settings import Timeouts
 
 _WORKERS = 4
 _PATIENCE = 20.0  # seconds for the first answer
@@ -92,8 +93,8 @@ def _answers(process: psutil.Process, url: str) -> bool:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and _lives(process):
         try:
-            requests.get(f"{url}/robots.txt", timeout=5)
-        except requests.RequestException:
+            Client(url, Timeouts(5, 5)).page(f"{url}/robots.txt")
+        except Unreachable:
             time.sleep(0.05)
         else:
             return _lives(process)  # else it was somebody else who answered at this port
