@@ -36,7 +36,7 @@ def test_detach_is_refused_with_the_setting_s_name(
 KUBECTL = """#!/bin/sh
 case "$*" in
 *"get cronjob nightly"*) cat "$(dirname "$0")/cronjob.json" ;;
-*"get jobs"*) echo '{"items": []}' ;;
+*"get jobs"*) echo '{"metadata": {}, "items": []}' ;;
 *"get lease"*) ;;
 *) echo "not expected: $*" >&2; exit 1 ;;
 esac
@@ -65,7 +65,9 @@ def cluster(tmp_path: Path) -> Path:
 
 def test_the_name_that_a_person_adopts_is_handed_on_to_the_job(cluster: Path) -> None:
     path = f"{cluster.parent / 'programs'}:{os.environ['PATH']}"
-    done = run(cluster, "--dry", "refresh", "--yes", "--detach", "--adopt", "dolibarr_sandbox", PATH=path)
+    done = run(
+        cluster, "--dry", "--echo", "refresh", "--yes", "--detach", "--adopt", "dolibarr_sandbox", PATH=path
+    )
     assert done.returncode == 0, done.stderr
     assert '["inv", "refresh", "--adopt=dolibarr_sandbox", "--yes", "--json"]' in done.stdout
 

@@ -135,6 +135,7 @@ def test_a_receiver_s_own_reason_is_told_and_not_a_lost_connection(kubectl: Path
     full = f"ulimit -f 1\ntrap '' XFSZ\ncat >{tmp_path}/full"
     taker = inside(receiver, full, stream=True)
     done = ran(kubectl.parent, f"{{ {giver}\necho giver $? >&2; }} | {{ {taker}\necho taker $? >&2; }}")
-    lines = done.stderr.splitlines()
-    assert "File too large" in lines[0]
-    assert sorted(lines[1:]) == ["giver 141", "taker 1"]
+    lines = set(done.stderr.splitlines())
+    reasons = lines - {"giver 141", "taker 1"}
+    assert len(lines) == 3  # in any order: nobody waits for the other
+    assert "File too large" in reasons.pop()
