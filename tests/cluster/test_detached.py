@@ -101,7 +101,7 @@ def test_nothing_is_made_where_it_cannot_run_now(inside: World, tmp_path: Path) 
     other = {"INVOKE_SANDBOX_KUBERNETES_CRONJOB": "other"}
     done = run(desk, "refresh", "--yes", "--detach", "--json", program=INVOKE, **other)
     assert (done.returncode, "no cronjob other" in document(done)["error"]) == (2, True), done.stdout
-    dry = run(desk, "--dry", "refresh", "--yes", "--detach")
+    dry = run(desk, "--dry", "--echo", "refresh", "--yes", "--detach")
     assert (dry.returncode, "create" in dry.stdout) == (0, True), dry.stderr
     given = load(Config(), base=inside.settings())
     with ledger_for(given, context()).hold({"run": "r", "pid": 1, "host": "h", "user": "u", "since": "s"}):
