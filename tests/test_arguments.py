@@ -11,11 +11,12 @@ import pytest
 
 from sandbox.config import merged
 from sandbox.engines import engine_for
-from sandbox.lifecycle import journal, plan
+from sandbox.lifecycle import plan
 from sandbox.lifecycle.checkpoint import save
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.remembered import Remembered
+from sandbox.lifecycle.runs import new_run
 from sandbox.lifecycle.strategies import InPlace, Swap
 from sandbox.lifecycle.work import Outcome
 from sandbox.shell import OfRun
@@ -79,7 +80,8 @@ def refreshed(world: World, strategy: str, *, full: bool) -> Outcome:
     cluster = {"context": "a-cluster", "namespace": "erp-sandbox", **pods["sandbox"]}
     theirs = {"kubernetes": {"namespace": "erp", **pods["prod"]}}
     world.overlay = merged(world.overlay, {**ours, "kubernetes": cluster, "prod": theirs})
-    settings, run = world.settings(), journal.new_run()
+    settings = world.settings()
+    run = new_run(settings)
     runner = OfRun(context(), run)
     engine = engine_for(settings, run, runner)
     assert not engine.databases_together

@@ -13,6 +13,7 @@ from sandbox.lifecycle import journal
 from sandbox.lifecycle.progress import Silent
 from sandbox.lifecycle.recover import recover
 from sandbox.lifecycle.refresh import refresh
+from sandbox.lifecycle.runs import new_run
 from sandbox.settings import Settings, load
 from tests.worlds import context
 
@@ -23,9 +24,6 @@ class Heard(Silent):
 
     def note(self, text: str) -> None:
         self.lines.append(text)
-
-
-RUN = "20261128T010203-a1b2c3"
 
 
 def given(root: Path, script: str) -> Settings:
@@ -62,8 +60,9 @@ def test_it_needs_consent_and_a_dry_run_does_not_run_it(tmp_path: Path) -> None:
 
 def test_a_second_one_is_busy_and_a_killed_one_is_told(tmp_path: Path) -> None:
     settings = given(tmp_path, "true")
-    with journal.held(settings.files.state, RUN) as book:
-        book.write(journal.Journal(journal.holder(RUN), "script", "script"))
+    run = new_run(settings)
+    with journal.held(settings.files.state, run) as book:
+        book.write(journal.Journal(journal.holder(run), "script", "script"))
         with pytest.raises(Busy):
             refresh(settings, context(), yes=True, db_only=False)
     assert journal.interrupted(settings) is not None

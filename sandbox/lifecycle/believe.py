@@ -1,8 +1,9 @@
 """A journal is believed only as far as it can be true of the sandbox that the settings name.
 
-What it names is ended, renamed and removed. So the run's id must have its form, the databases' names must
-follow from the settings' own, the documents folder must be the settings' own, and a pause one of what the
-settings name. That a database belongs to that run is looked at where one is dropped or renamed, in `repair`.
+What it names is ended, renamed and removed. So the run's id must be one of this sandbox's, the databases'
+names must follow from the settings' own, the documents folder must be the settings' own, and a pause one of
+what the settings name. That a database belongs to that run is looked at where one is dropped or renamed, in
+`repair`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sandbox.errors import SandboxError
 from sandbox.lifecycle import journal, shelf
 from sandbox.lifecycle.journal import Journal
 from sandbox.lifecycle.observe import NEXT, OLD
+from sandbox.lifecycle.runs import is_own
 from sandbox.settings import Settings
 from sandbox.shell import Runner, observe
 
@@ -36,15 +38,17 @@ def believe(engine: Engine, runner: Runner, page: Journal, at: Desk | Ledger) ->
         SandboxError: where the documents are cannot be reached.
     """
     settings = engine.settings
-    why = _not_its_form(page) or _another_sandbox(settings, page) or _another_database(settings, page)
+    why = (
+        _not_its_form(settings, page) or _another_sandbox(settings, page) or _another_database(settings, page)
+    )
     why = why or _another_folder(engine, runner, page) or _another_pause(engine, page)
     if why:
         raise journal.not_believed(at, f"says what cannot be true: {why}")
 
 
-def _not_its_form(page: Journal) -> str:
-    if not journal.is_run(page.run):
-        return f"{page.run!r} is no run's id"
+def _not_its_form(settings: Settings, page: Journal) -> str:
+    if not is_own(settings, page.run):
+        return f"{page.run!r} is no id of a run of this sandbox"
     if page.strategy not in (*REFRESHING, *SHELVING, "script"):
         return f"{page.strategy!r} is nothing that a run does"
     unprintable = [

@@ -10,6 +10,7 @@ from sandbox.engines import Job, Jobs, jobs_for, ledger_for
 from sandbox.errors import Busy, Refused, SandboxError, UsageError
 from sandbox.lifecycle import checks, journal
 from sandbox.lifecycle.adopt import Adopt, check_name
+from sandbox.lifecycle.runs import new_run
 from sandbox.settings import Settings
 from sandbox.shell import Runner, is_dry, lines
 
@@ -83,7 +84,7 @@ def detach(  # noqa: PLR0913
             "adopt it without --detach, or name it: --adopt NAME",
         )
     checks.refuse_mix_ups(settings, db_only=db_only)
-    run, ledger = journal.new_run(), ledger_for(settings, runner)
+    run, ledger = new_run(settings), ledger_for(settings, runner)
     flags = ("--db-only",) * db_only + ("--full",) * full
     flags += (f"--adopt={adopt}",) if adopt else ()
     draft = jobs.draft(run, verb=_VERB, flags=flags)

@@ -15,6 +15,7 @@ from sandbox.lifecycle.changes import TableDiff, tables
 from sandbox.lifecycle.compare import Aim, Compared, compared
 from sandbox.lifecycle.doc_changes import DocumentsDiff, documents
 from sandbox.lifecycle.mask import Mask
+from sandbox.lifecycle.runs import new_run
 from sandbox.settings import Settings
 from sandbox.shell import Runner, is_dry
 
@@ -58,7 +59,7 @@ def diff(settings: Settings, runner: Runner, name: str, *, rows: bool, full: boo
     """
     shelf.checked(name)
     checks.refuse_mix_ups(settings, db_only=False)
-    engine, ledger = engine_for(settings, journal.new_run(), runner), ledger_for(settings, runner)
+    engine, ledger = engine_for(settings, new_run(settings), runner), ledger_for(settings, runner)
     if is_dry(runner):
         if journal.active(ledger):
             raise journal.busy(ledger)

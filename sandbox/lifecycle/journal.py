@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from sandbox.engines import ledger_for
@@ -31,7 +29,6 @@ from sandbox.shell import Runner
 from sandbox.typed import NotTyped, typed
 
 JOURNAL, LAST = f"{PAGE}.json", f"{LAST_PAGE}.json"  # the files, where they are files
-_RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{6}")
 __all__ = ["JOURNAL", "LAST", "LOCK"]
 
 
@@ -81,16 +78,6 @@ class Look:
     interrupted: dict[str, Any] | None
     last_refresh: dict[str, Any] | None
     problem: str | None = None  # why it could not be read
-
-
-def new_run() -> str:
-    """A run's id: when it began, and something that no other has."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{token_hex(3)}"
-
-
-def is_run(text: str) -> bool:
-    """Whether that has the form of a run's id."""
-    return _RUN.fullmatch(text) is not None
 
 
 def now() -> str:

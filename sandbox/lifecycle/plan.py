@@ -24,6 +24,7 @@ from sandbox.lifecycle.observe import (
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.replaceable import in_the_way, is_ours, judged, refuse_swapped
+from sandbox.lifecycle.runs import is_own
 from sandbox.lifecycle.swap import Names
 from sandbox.postgres import APPLICATION
 from sandbox.settings import Side
@@ -182,7 +183,7 @@ def belongs(neighbour: Neighbour, holder: journal.Holder) -> bool:
 
 def dead(engine: Engine, holder: journal.Holder) -> bool:
     """Whether another run that claims a database is known to have ended; ours holds the sandbox."""
-    return journal.is_run(holder.run) and (engine.alone or places.ended(holder.host, holder.pid))
+    return is_own(engine.settings, holder.run) and (engine.alone or places.ended(holder.host, holder.pid))
 
 
 def _folders(engine: Engine, runner: Runner) -> tuple[Folders | None, tuple[str, ...]]:

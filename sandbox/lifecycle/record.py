@@ -10,6 +10,7 @@ from sandbox.engines import ledger_for
 from sandbox.engines.ledger import LAST, Desk, readable
 from sandbox.errors import Busy
 from sandbox.lifecycle import journal
+from sandbox.lifecycle.runs import new_run
 from sandbox.settings import Settings
 from sandbox.shell import Runner
 
@@ -44,5 +45,5 @@ def correct(settings: Settings, runner: Runner, mark: str | None) -> None:
     last = readable(ledger, LAST)
     if mark is None or not last or marks(last) == (mark,):
         return
-    with suppress(Busy), journal.held(ledger, journal.new_run()) as book:
+    with suppress(Busy), journal.held(ledger, new_run(settings)) as book:
         settle(book.desk, mark)

@@ -13,6 +13,7 @@ from sandbox.lifecycle.alone import alone
 from sandbox.lifecycle.believe import believe
 from sandbox.lifecycle.journal import Book, Journal
 from sandbox.lifecycle.repair import RecoverReport, put_back
+from sandbox.lifecycle.runs import new_run
 from sandbox.lifecycle.stray import stray
 from sandbox.settings import Settings
 from sandbox.shell import OfRun, Runner, is_dry
@@ -26,7 +27,7 @@ def recover(settings: Settings, runner: Runner) -> RecoverReport:
         SandboxError: something could not be put back; the journal stays, and recover can be run again.
     """
     ledger = ledger_for(settings, runner)
-    run = journal.new_run()
+    run = new_run(settings)
     if is_dry(runner):
         if journal.active(ledger):
             raise journal.busy(ledger)

@@ -14,6 +14,7 @@ from sandbox.lifecycle.alone import alone
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.progress import Progress, Silent
 from sandbox.lifecycle.remembered import Remembered
+from sandbox.lifecycle.runs import new_run
 from sandbox.lifecycle.strangers import Stranger
 from sandbox.lifecycle.strategies import InPlace, Swap
 from sandbox.lifecycle.undo import undone_on_failure
@@ -89,7 +90,7 @@ def refresh(  # noqa: PLR0913  # flags and what they are told to
     check_name(settings, adopt)
     progress = progress or Silent()
     wanted = Wanted(db_only=db_only, full=full, adopt=adopt)
-    run = journal.new_run()
+    run = new_run(settings)
     if is_dry(runner):
         return _rehearsed(settings, runner, run, wanted, progress)
     if settings.refresh.script is None:

@@ -17,8 +17,8 @@ from typing import Any
 from sandbox import jsonfile
 from sandbox.engines import Engine
 from sandbox.errors import Failed, UsageError
-from sandbox.lifecycle.journal import is_run
 from sandbox.lifecycle.observe import NEXT, OLD, Neighbour, ask
+from sandbox.lifecycle.runs import is_run
 from sandbox.postgres import APPLICATION, NAME_BYTES, literal
 from sandbox.shell import Runner
 from sandbox.typed import typed

@@ -14,6 +14,7 @@ from sandbox.lifecycle.alone import alone
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.observe import Sandbox, observe_more
 from sandbox.lifecycle.progress import Progress
+from sandbox.lifecycle.runs import new_run
 from sandbox.lifecycle.undo import undone_on_failure
 from sandbox.postgres import Access, failure, together
 from sandbox.settings import Settings
@@ -103,7 +104,7 @@ def started(settings: Settings, runner: Runner, progress: Progress) -> Iterator[
         UsageError: no engine is configured, or its database is not.
     """
     checks.refuse_mix_ups(settings, db_only=False)
-    run = journal.new_run()
+    run = new_run(settings)
     engine, ledger = engine_for(settings, run, runner), ledger_for(settings, runner)
     engine.access(settings.sandbox)
     engine.find(settings.sandbox)

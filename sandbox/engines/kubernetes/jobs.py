@@ -13,7 +13,7 @@ from sandbox.shell import command
 State = Literal["running", "succeeded", "failed"]
 _OURS = "dolibarr-sandbox/detached"  # a label; the CronJob's name
 _MANUAL = {"cronjob.kubernetes.io/instantiate": "manual"}  # as `kubectl create job --from` has it
-_PREFIX_LENGTH = 40  # of the 63 that a Job's name may have
+_PREFIX_LENGTH = 27  # of the 63 that a Job's name may have; the run's id is the rest
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from sandbox.postgres import APPLICATION
 
 STRATEGIES, STRATEGY = ("swap", "in-place"), "INVOKE_SANDBOX_REFRESH_STRATEGY"
 SETTINGS = "sandbox: {application: {pause: rm -f running, resume: touch running}}\n"
-_RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
+_RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}(?:-[0-9a-f]{12})?")
 _SAFE = (
     # a commit that was told must outlive a crash, or the crash would be blamed on the refresh
     "ALTER SYSTEM SET synchronous_commit = on",
