@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.errors import Failed
 from sandbox.lifecycle.facts import Table
 from sandbox.lifecycle.pairs import Choice, Pair
 from sandbox.shell import lines
+
+_DIGITS = 1000  # of a whole number; Python reads and prints a few thousand
 
 
 class Moved(Exception):
@@ -47,8 +50,7 @@ def read(output: str) -> Told:
         if line.startswith("{"):
             told.state.update(json.loads(line))
         elif line.startswith("["):
-            # amounts keep the digits that the server prints
-            what, number, first, *rest = json.loads(line, parse_float=str)
+            what, number, first, *rest = _parsed(line)
             if what == "parts":
                 told.parts[number] = first
             elif what == "places":
@@ -57,6 +59,23 @@ def read(output: str) -> Told:
                 key = tuple(first) if first is not None else None
                 told.rows[number].append(Version(key, *rest))
     return told
+
+
+def _parsed(line: str) -> list[Any]:
+    """A row; amounts keep the digits that the server prints, however many, and a zero its sign.
+
+    Raises:
+        Failed: a column of type json is deeper than this program can read.
+    """
+    try:
+        found: list[Any] = json.loads(line, parse_float=str, parse_int=_whole)
+    except RecursionError:
+        raise Failed("a value of type json is too deep to be shown", "leave --rows and --html out") from None
+    return found
+
+
+def _whole(digits: str) -> int | str:
+    return digits if digits == "-0" or len(digits) > _DIGITS else int(digits)
 
 
 def check(choice: Choice, live: Told) -> None:

@@ -102,7 +102,8 @@ def _row(key: tuple[str, ...], mask: Mask, kind: str, old: Version | None, new: 
     shown = mask.row(whole)
     title = next((str(shown[name]) for name in _TITLES if shown.get(name) not in (None, "")), "")
     if kind == "changed":
-        names = [n for n in {**before, **after} if before.get(n) != after.get(n)]
+        # what differs in its text alone, such as json by its blanks, shows in no value: then all are told
+        names = [n for n in {**before, **after} if before.get(n) != after.get(n)] or list(after)
         old_shown, new_shown = ({name: side.get(name) for name in names} for side in (old_shown, new_shown))
     return RowDiff(
         kind=kind,

@@ -12,7 +12,7 @@ from sandbox.lifecycle import copying, verify
 from sandbox.lifecycle.observe import ask
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.shelf import Origin
-from sandbox.postgres import LOOKING, XID, Access
+from sandbox.postgres import LOOKING, XID, Access, identifier
 from sandbox.shell import Runner
 
 # an idle session sends its counts to the server after 10 s at the latest, one that ends at once
@@ -121,9 +121,14 @@ def look(engine: Engine, runner: Runner, access: Access, version: int) -> Facts:
 
 def _table(told: list[Any]) -> Table:
     schema, relation, oid, file, shape, columns, key, blocks, inserted, updated, deleted = told
-    name = relation if schema == "public" else f"{schema}.{relation}"
+    name = _part(relation) if schema == "public" else f"{_part(schema)}.{_part(relation)}"
     counts = Counts(inserted, updated, deleted)
     return Table(name, schema, relation, oid, file, shape or "", tuple(columns), tuple(key), blocks, counts)
+
+
+def _part(name: str) -> str:
+    """One part of a table's name, in quotes where two tables would have the same name without."""
+    return identifier(name) if "." in name or name.startswith('"') else name
 
 
 # the snapshot comes first, then who is connected, then the counters: whatever the snapshot sees was written

@@ -42,7 +42,7 @@ def digests(pair: Pair, *, kept: bool, rows: bool) -> str:
     if kept:
         return _counted(pair) if pair.may_lack else ""
     row, table = _row(pair, kept=False, rows=rows), _table(pair, kept=False)
-    return _both(pair, row, table) if pair.may_lack else f"SELECT {row} FROM {table} WHERE {_NEW};\n"
+    return _both(pair, row, table) if pair.may_lack else _printed(f"SELECT {row} FROM {table} WHERE {_NEW}")
 
 
 def _counted(pair: Pair) -> str:
@@ -55,12 +55,12 @@ FROM (SELECT part, (SELECT count(*) FROM {_table(pair, kept=True)} WHERE {_withi
 
 def _both(pair: Pair, row: str, table: str) -> str:
     """In one reading: how many old row versions each run of blocks holds, and the new ones."""
-    return f"""WITH p AS MATERIALIZED (SELECT part, n, places FROM generate_series(0, {pair.parts - 1}) part,
-  LATERAL (SELECT count(*) FILTER (WHERE {_OLD}) AS n, array_agg(t.ctid) FILTER (WHERE {_NEW}) AS places
-             FROM {table} WHERE {_within(pair)} OFFSET 0) s)
+    return _printed(f"""WITH p AS MATERIALIZED (SELECT part, n, places
+  FROM generate_series(0, {pair.parts - 1}) part, LATERAL (
+    SELECT count(*) FILTER (WHERE {_OLD}) AS n, array_agg(t.ctid) FILTER (WHERE {_NEW}) AS places
+      FROM {table} WHERE {_within(pair)} OFFSET 0) s)
 SELECT json_build_array('parts', {pair.number}, coalesce(json_object_agg(part, n), '{{}}')) FROM p WHERE n > 0
-UNION ALL SELECT {row} FROM {table} WHERE t.ctid = ANY (ARRAY(SELECT unnest(places) FROM p));
-"""
+UNION ALL SELECT {row} FROM {table} WHERE t.ctid = ANY (ARRAY(SELECT unnest(places) FROM p))""")
 
 
 def _within(pair: Pair) -> str:
@@ -91,17 +91,23 @@ def members(pair: Pair, parts: Iterable[str], *, kept: bool, rows: bool) -> str:
 FROM unnest({listed}::int[]) part;
 """
     again = _hashed(pair, kept=kept, only=f"WHERE part = ANY({listed}::bigint[])")
-    return f"""{again}SELECT {_row(pair, kept=kept, rows=rows)} FROM {_table(pair, kept)}
- WHERE {_part(pair, kept=kept)} = ANY({listed}::bigint[]);
-"""
+    return again + _printed(f"""SELECT {_row(pair, kept=kept, rows=rows)} FROM {_table(pair, kept)}
+ WHERE {_part(pair, kept=kept)} = ANY({listed}::bigint[])""")
 
 
 def fetched(pair: Pair, places: Iterable[str], *, rows: bool) -> str:
     """SQL: the checkpoint's rows at these places."""
     listed = literal("{" + ",".join(f'"{place}"' for place in places) + "}")
-    return f"""SELECT {_row(pair, kept=True, rows=rows)} FROM {_table(pair, kept=True)}
- WHERE t.ctid = ANY({listed}::tid[]);
-"""
+    return _printed(f"""SELECT {_row(pair, kept=True, rows=rows)} FROM {_table(pair, kept=True)}
+ WHERE t.ctid = ANY({listed}::tid[])""")
+
+
+def _printed(query: str) -> str:
+    """SQL: print JSON as the server sends it; psql itself leaves out what Unicode calls no character.
+
+    Neither sign stands in JSON, nor a line's end in ours, so nothing is ever quoted.
+    """
+    return f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02');\n"
 
 
 def _table(pair: Pair, kept: bool) -> str:
@@ -111,7 +117,8 @@ def _table(pair: Pair, kept: bool) -> str:
 
 def _row(pair: Pair, *, kept: bool, rows: bool) -> str:
     key = f"json_build_array({_columns(pair.key)})" if pair.key else "NULL::json"
-    content = "row_to_json(t.*)" if rows else "NULL::json"
+    # a column of type json may hold line ends, which mean nothing between its values and stand within none
+    content = "translate(row_to_json(t.*)::text, E'\\r\\n', '  ')::json" if rows else "NULL::json"
     return f"json_build_array('row', {pair.number}, {key}, md5({_content(pair, kept=kept)}), {content})"
 
 
