@@ -124,6 +124,7 @@ class Judgement:
 _RULES = {
     "link": "leads elsewhere, to {detail}, which was not so when it was looked at",
     "file": "is no folder",
+    "line": "cannot be judged: its name, or that of what it must not hold, has a line break",
     "changed": "is another one than a moment ago",
     "closed": "cannot be looked into by this user",
     "system": "is a folder of the system's",

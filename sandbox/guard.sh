@@ -17,6 +17,8 @@
 guard() (
   kind=$1 at=$2 mark=$3 adopted=$4 around=$5
   shift 5
+  case $at$* in *'
+'*) guard_refuse line '' ;; esac  # names travel in lines here
   [ -e "$at" ] || [ -L "$at" ] || exit 0
   [ ! -L "$at" ] || guard_refuse link "$(readlink "$at")"
   [ -d "$at" ] || guard_refuse file ''
@@ -52,6 +54,7 @@ guard_refuse() { # RULE DETAIL
 
 guard_parents() { # each of the paths on standard input and every folder that it is in, ended by NUL
   while IFS= read -r one; do
+    case $one in /*) ;; *) continue ;; esac  # of a home with a line break in its name
     while [ -n "$one" ]; do
       printf '%s\0' "$one"
       one=${one%/*}

@@ -106,7 +106,8 @@ def checked(name: str, live: str = "") -> str:
 
 def folder(live: str, name: str, run: str) -> str:
     """The name of the folder with a checkpoint's documents; each save makes one of its own."""
-    return f"{live.replace('/', '%')}.{name}.{run}"
+    plain = re.sub(r"[%/\x00-\x1f\x7f]", lambda found: f"%{ord(found[0]):02X}", live)
+    return f"{plain}.{name}.{run}"
 
 
 @dataclass(frozen=True)
