@@ -13,12 +13,13 @@ from psycopg import sql
 
 from sandbox import checkpoint_views
 from sandbox.console import Console
-from sandbox.guard import MARK
+from sandbox.guard import MARK, REFUSED, Guard
 from sandbox.lab.access import PROD, SANDBOX
 from sandbox.lifecycle.checkpoints import forget, listed
 from sandbox.lifecycle.diff import DiffReport
 from sandbox.lifecycle.diff_page import page
 from sandbox.printable import printable
+from sandbox.shell import change
 from tests import hostile
 from tests.checkpoint_world import Shelved
 from tests.hostile import NAMES, VALUES, harmless
@@ -139,6 +140,15 @@ def test_the_other_tasks_show_names_harmlessly(
     shown(capsys, gone, checkpoint_views.forget(gone))
     assert refreshed.strays() == []
     assert [one.name for one in (refreshed.folder / "sandbox documents__cp").iterdir()] != []
+
+
+@pytest.mark.parametrize("where", ["folder", "kept"])
+def test_a_name_with_a_line_break_is_never_judged(tmp_path: Path, where: str) -> None:
+    odd = tmp_path / "a\nb"
+    odd.mkdir()
+    guard = Guard("db", "r0", kept=(str(odd / "x"),) if where == "kept" else ())
+    judged = change(context(), guard.before(str(odd if where == "folder" else tmp_path / "new")))
+    assert (judged.exited, "guard: line" in judged.stderr) == (REFUSED, True)
 
 
 @pytest.mark.slow
