@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 import threading
 from io import StringIO
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import envfile
-from sandbox.errors import Failed, Refused, UsageError
+from sandbox.errors import Failed, UsageError
 
 values = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 names = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True)
@@ -122,16 +121,6 @@ def test_a_wide_file_becomes_narrow_and_a_link_keeps_pointing(tmp_path: Path) ->
     assert link.is_symlink()
     assert real.read_text() == "A=1\nKEY=k\n"
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
-
-
-def test_a_file_that_git_tracks_is_refused_and_untouched(tmp_path: Path) -> None:
-    path = tmp_path / ".env"
-    path.write_text("KEY=old\n")
-    for arguments in (["init", "-q"], ["add", ".env"]):
-        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
-    with pytest.raises(Refused, match="tracked by git"):
-        envfile.set_values(path, {"KEY": "new"})
-    assert path.read_text() == "KEY=old\n"
 
 
 def test_a_folder_in_the_way_is_named_and_leaves_no_temporary_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,6 +223,16 @@ def test_relink_leaves_the_env_alone_when_the_key_does_not_work(
     assert done.returncode == code
     assert not (folder / "dolibarr-sandbox-write").exists()
     assert KEY not in done.stdout + done.stderr
+
+
+def test_an_env_that_git_tracks_is_refused_even_when_it_is_in_step(folder: Path, double: Double) -> None:
+    assert run(folder, "relink-env").returncode == 0
+    for words in (["init", "-q"], ["add", "-f", "dolibarr-sandbox-write/.env"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    double.asked.clear()
+    done = run(folder, "relink-env")
+    assert (done.returncode, double.asked) == (3, [])
+    assert "is tracked by git" in done.stderr
 
 
 def test_relink_without_a_key_exits_1(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sandbox import envfile
 from sandbox.dolibarr import browser
 from sandbox.dolibarr.trail import Trail
-from sandbox.errors import ExitCode, Refused
+from sandbox.errors import ExitCode
 from tests.provision.desk import Desk, bytes_kept
 from tests.provision.proxy import Answered, Asked, Proxy
 from tests.support import Double
@@ -97,12 +97,15 @@ def test_a_key_that_does_not_work_is_not_written(desk: Desk, proxy: Proxy, agent
     assert "the new key does not work" in error.what
 
 
-def test_git_tracking_the_key_file_is_refused_before_anything_is_asked(
-    desk: Desk, proxy: Proxy, agent: str
+@pytest.mark.parametrize(
+    "file", ["test/.ai_agent_sandbox.key", "test/.env.sandbox", "dolibarr-sandbox-write/.env"]
+)
+def test_a_secret_that_git_tracks_is_refused_before_anything_is_asked(
+    desk: Desk, proxy: Proxy, file: str, agent: str
 ) -> None:
-    envfile.write_secret(desk.folder / "test/.ai_agent_sandbox.key", "the old key")
-    for words in (["init", "-q"], ["add", "-f", "test/.ai_agent_sandbox.key"]):
+    if not (desk.folder / file).exists():
+        envfile.write_secret(desk.folder / file, "the old key")
+    for words in (["init", "-q"], ["add", "-f", file]):
         subprocess.run(["git", *words], cwd=desk.folder, check=True)
-    with pytest.raises(Refused, match="tracked by git"):
-        desk.provision(agent, url=proxy.url)
+    assert "is tracked by git" in desk.failing(agent, url=proxy.url).what
     assert proxy.asked == []
