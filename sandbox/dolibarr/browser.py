@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.dolibarr import confine
 from sandbox.dolibarr.driver import driver
+from sandbox.dolibarr.watch import Watch
 from sandbox.errors import Failed, UsageError
 from sandbox.temporary import temporary_folder
 
@@ -37,7 +38,8 @@ _APPLICATIONS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
-_SHARED: ContextVar[Browser | None] = ContextVar("shared", default=None)
+_CLOSING = 5.0  # seconds
+_SHARED: ContextVar[Callable[[], Browser] | None] = ContextVar("shared", default=None)
 
 
 def find(playwright: Playwright, configured: Path | None, *, headless: bool) -> Path:
@@ -102,14 +104,16 @@ def window(url: str, executable: Path | None, timeout: float, *, headless: bool)
     with _running(executable, confine.rules(confine.own(url)), headless=headless) as browser:
         size = {"viewport": {"width": 1280, "height": 1000}} if headless else {"no_viewport": True}
         options: dict[str, Any] = {**size, "accept_downloads": False, "service_workers": "block"}
-        context = browser.new_context(**options)
+        context, watch = browser.new_context(**options), Watch(browser)
         try:
             context.set_default_timeout(timeout * 1000)
-            opened = confine.Window(context.new_page())
+            opened = confine.Window(context.new_page(), watch)
             confine.to(url, context, opened)
             yield opened
         finally:
+            watch.give(_CLOSING)
             _closed(context)
+            watch.stop()
 
 
 @contextmanager
@@ -118,19 +122,28 @@ def shared(host: str) -> Iterator[None]:
 
     To start one takes a second.
     """
-    with _running(None, confine.rules([host]), headless=True) as browser:
-        token = _SHARED.set(browser)
+    with temporary_folder() as folder, driver() as playwright:
+        running: list[Browser] = []
+
+        def one() -> Browser:
+            if not (running and running[-1].is_connected()):  # a test may have ended it
+                running.append(_launched(playwright, None, confine.rules([host]), folder, headless=True))
+            return running[-1]
+
+        token = _SHARED.set(one)
         try:
             yield
         finally:
             _SHARED.reset(token)
+            for browser in running:
+                _closed(browser)
 
 
 @contextmanager
 def _running(executable: Path | None, rules: str, *, headless: bool) -> Iterator[Browser]:
-    browser = _SHARED.get() if headless and executable is None else None
-    if browser is not None:
-        yield browser
+    one = _SHARED.get() if headless and executable is None else None
+    if one is not None:
+        yield one()
         return
     with temporary_folder() as folder, driver() as playwright:
         browser = _launched(playwright, executable, rules, folder, headless=headless)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sandbox.dolibarr.watch import Watch
+
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
@@ -50,6 +52,7 @@ class Window:
     """A browser page that cannot leave the sandbox's host, and what it was kept from visiting."""
 
     page: Page
+    watch: Watch
     strayed: list[str] = field(default_factory=list)
 
 

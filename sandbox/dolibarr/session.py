@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sandbox.dolibarr.pages.site import Site
 
 _SILENT = ("ERR_CONNECTION", "ERR_NAME", "ERR_ADDRESS", "ERR_INTERNET", "ERR_TIMED_OUT", "ERR_EMPTY")
+_PICTURE = 0.8  # seconds for the picture of a page that was too late
 _AGAIN = "run it again: it goes on from what is there"
 
 
@@ -46,14 +47,16 @@ def administrator(
 
     timeout = settings.browser.timeout
     with browser.window(settings.url, settings.browser.executable, timeout, headless=headless) as window:
-        site = Site(window.page, settings.url, trail)
+        site = Site(window, settings.url, trail, timeout)
         try:
             admin = Admin(site, credentials, say, headless=headless)
             admin.enter()
             yield admin
         except Error as error:
+            window.watch.give(_PICTURE if "Timeout" in str(error) else timeout)
             raise _kept(_translated(str(error), window, site, timeout), site, settings) from None
         except SandboxError as error:
+            window.watch.give(timeout)
             raise _kept(error, site, settings) from None
 
 
@@ -64,6 +67,10 @@ def _translated(text: str, window: Window, site: Site, timeout: float) -> Sandbo
             f"{site.url} sends the browser to {window.strayed[-1]}, which is not the sandbox",
             "correct $dolibarr_main_url_root in the sandbox's conf.php, or the setting url",
         )
+    if window.watch.ended or "Timeout" in text:
+        return DolibarrPageError(
+            site.path, f"an answer within {timeout:g} s", "none", "look at its load, or raise browser.timeout"
+        )
     if "has been closed" in text or "Target crashed" in text or "Connection closed" in text:
         return Failed(f"the browser was closed at {site.path}", _AGAIN + "; leave the window open to its end")
     if "ERR_CERT" in text or "ERR_SSL" in text:
@@ -73,10 +80,6 @@ def _translated(text: str, window: Window, site: Site, timeout: float) -> Sandbo
         )
     if any(sign in text for sign in _SILENT):
         return Unreachable(f"{site.url} does not answer", "check the URL, the network, and that it runs")
-    if "Timeout" in text:
-        return DolibarrPageError(
-            site.path, f"an answer within {timeout:g} s", "none", "look at its load, or raise browser.timeout"
-        )
     first = site.trail.quote(text.partition("\n")[0])
     return DolibarrPageError(site.path, "the page to work as Dolibarr's do", first, _AGAIN)
 

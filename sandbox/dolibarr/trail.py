@@ -127,6 +127,7 @@ class Trail:
         if page is None or page.is_closed():
             return []
         with contextlib.suppress(Error):
+            page.context.new_cdp_session(page).send("Page.stopLoading")  # nothing can be asked before
             shape = page.evaluate(_SHAPE)
             return [{"step": "page", **shape, "title": self.quote(shape["title"])}]
         return []

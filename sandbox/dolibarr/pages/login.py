@@ -97,6 +97,7 @@ class LoginPage:
         complaint = self.site.messages(500) if submitted else ""
         prefix = f"Dolibarr says: {complaint}. " if complaint else ""
         self.say(f"{prefix}Complete the login in the browser window; it goes on by itself.")
+        self.site.wait(PERSON_SECONDS)
         try:
             self.site.page.wait_for_selector(INSIDE, state="attached", timeout=PERSON_SECONDS * 1000)
         except PlaywrightTimeoutError:

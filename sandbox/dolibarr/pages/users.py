@@ -164,9 +164,8 @@ class UserCard:
         if not self.site.shows(_ENABLE):
             return False
         self.site.open(f"{self.path}&action=edit", _EDIT, f"the form of user {self.user_id}")
-        with self.site.page.expect_navigation(wait_until="commit"):
+        with self.site.leaving():
             self.site.page.locator(_EDIT).evaluate(_ENABLE_NOW)
-        self.site.page.wait_for_load_state("domcontentloaded")
         self.site.open(self.path, "div.fiche", f"the card of user {self.user_id}")
         if self.site.shows(_ENABLE):
             raise self.site.wrong("the user to be enabled", "enable it by hand, then run it again")
