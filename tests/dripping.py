@@ -71,6 +71,19 @@ def _redirects(link: socket.socket) -> None:
     link.sendall(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
+def _record(link: socket.socket) -> None:
+    link.sendall(b"\x16\x03\x03\x40\x00")  # of a TLS handshake, with 16,384 bytes
+    while True:
+        link.sendall(b"\x02")
+        time.sleep(PAUSE)
+
+
+def answer(body: bytes, kind: bytes = b"text/html") -> bytes:
+    """A whole answer."""
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+    return head % (kind, len(body)) + body
+
+
 WAYS: dict[str, Way] = {
     "headers": _headers,
     "a byte of a header": _line,
@@ -81,6 +94,7 @@ WAYS: dict[str, Way] = {
     "silence": _silence,
     "a body without an end": _endless,
     "redirects": _redirects,
+    "a TLS record": _record,
 }
 
 
@@ -98,8 +112,7 @@ def dripping(
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with suppress(OSError):
-                link = _secured(self.request, tls)
+            with suppress(OSError), _secured(self.request, tls) as link:
                 given = before(link.recv(65536))
                 if given is None:
                     way(link)
