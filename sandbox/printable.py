@@ -7,6 +7,7 @@ are known; JSON stays exact.
 from __future__ import annotations
 
 import re
+import shlex
 
 from sandbox import redact
 
@@ -30,6 +31,19 @@ def printable(text: str) -> str:
 def line_of_output(text: str) -> str:
     """A line that a program of the user's printed: without its colours, and with its tabs."""
     return "\t".join(printable(part) for part in _COLOUR.sub("", text).split("\t"))
+
+
+def typed(word: str) -> str:
+    """A word of a command that a message gives to type: the same word to bash, whatever is in it."""
+    if not UNSAFE.search(word):
+        return shlex.quote(word)
+    plain = word.replace("\\", r"\\").replace("'", r"\'")
+    return f"$'{UNSAFE.sub(lambda found: _octets(found[0]), plain)}'"
+
+
+def _octets(character: str) -> str:
+    errors = "surrogateescape" if ord(character) in _BYTES else "surrogatepass"
+    return "".join(f"\\{octet:03o}" for octet in character.encode("utf-8", errors))
 
 
 def code(character: str) -> str:

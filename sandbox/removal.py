@@ -14,6 +14,7 @@ from importlib import resources
 from shlex import quote
 
 from sandbox.guard import Guard
+from sandbox.printable import typed
 from sandbox.settings import Side
 
 _LEFT = re.compile(r"^dolibarr-sandbox left: (.+)$", re.MULTILINE)
@@ -107,7 +108,7 @@ def command(path: str, side: Side) -> str:
     """What removes a path, as typed."""
     pod = side.pods.documents
     where = "remove it: sudo " if pod is None else f"as root, in the pod {pod}: "
-    return f"{where}rm -rf -- {quote(path)}"
+    return f"{where}rm -rf -- {typed(path)}"
 
 
 def named(folder: str, paths: tuple[str, ...]) -> str:

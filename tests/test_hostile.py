@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +25,7 @@ from sandbox.shell import change
 from tests import hostile
 from tests.checkpoint_world import Shelved
 from tests.hostile import NAMES, VALUES, harmless
+from tests.support import ops, run
 from tests.worlds import SCHEMA, context, same
 
 # a database's name, too: two tasks add up to 27 bytes to it
@@ -162,3 +165,34 @@ def test_every_strategy_carries_all_byte_for_byte(refreshed: Shelved) -> None:
         assert report.mode == ("full" if how else "incremental")
         same(refreshed)
         assert hostile.found(refreshed.documents) == hostile.found(refreshed.folder / "prod documents")
+
+
+@pytest.mark.slow
+def test_each_task_as_a_user_runs_it_is_exact_and_harmless(refreshed: Shelved) -> None:
+    """Last: the sandbox is another one afterwards."""
+    folder = ops(refreshed.folder / "ops", f"sandbox: {json.dumps(refreshed.base)}\n")
+    html = folder / "diff.html"
+    for words in (
+        ["status"],
+        ["refresh", "--yes", "--full"],
+        ["save", "--yes"],
+        ["diff", "--rows", "--html", str(html)],
+        ["checkpoints"],
+        ["rewind", "--yes"],
+        ["save", "--name", "other"],
+        ["forget", "--name", "other"],
+        ["forget", "--name", "other", "--yes"],
+        ["--dry", "refresh", "--yes"],
+        ["--echo", "rewind", "--yes"],
+    ):
+        if "diff" in words:
+            rehearse(refreshed)
+        plain = run(folder, *words)
+        assert "Traceback" not in plain.stderr, plain.stderr[-2000:]
+        for said in (plain.stdout, plain.stderr):
+            harmless(re.sub(r"\x1b\[[0-9;]*m", "", said))  # Invoke's own, around a command
+        document = run(folder, *words, "--json").stdout
+        assert document.isascii()
+        assert json.loads(document)
+    assert stat.S_IMODE(html.stat().st_mode) == 0o600
+    harmless(html.read_text())

@@ -14,7 +14,7 @@ from invoke.context import Context
 
 from sandbox.console import Console, Lines
 from sandbox.errors import Failed
-from sandbox.printable import printable
+from sandbox.printable import printable, typed
 from sandbox.process import Process
 from sandbox.shell import change, lines, observe, records
 from tests.worlds import context
@@ -108,3 +108,10 @@ def test_an_error_is_exact_in_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_joins_letters_and_emoji_is_left_alone() -> None:
     for text in ("👩‍👩‍👧", "می‌خواهم", "e\u0301", "\u00a0", "漢字"):
         assert printable(text) == text
+
+
+@pytest.mark.parametrize("word", [*HOSTILE[:9], HOSTILE[10], "plain", "it's \\ $(x)\t"])
+def test_a_word_to_type_is_the_same_to_the_shell(word: str) -> None:
+    harmless = typed(word)
+    assert printable(harmless) == harmless
+    assert observe(context(), f"printf %s {harmless}").stdout == word

@@ -18,6 +18,7 @@ from sandbox.dolibarr import confine
 from sandbox.dolibarr.driver import driver
 from sandbox.dolibarr.watch import Watch
 from sandbox.errors import Failed, UsageError
+from sandbox.shell import first_line
 from sandbox.temporary import temporary_folder
 
 if TYPE_CHECKING:
@@ -173,9 +174,8 @@ def _launched(
         text = str(error)
         if "DISPLAY" in text or "XServer" in text or "ozone_platform" in text:
             raise _no_display() from None
-        line = next((line for line in text.splitlines() if line.strip()), "no reason given")
         raise Failed(
-            f"the browser {program} does not start: {line.strip()[:200]}",
+            f"the browser {program} does not start: {first_line(text)[:200] or 'no reason given'}",
             "start it by hand to see why, or set browser.executable to another one",
         ) from None
 

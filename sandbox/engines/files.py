@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from sandbox import jsonfile
 from sandbox.engines.ledger import CONTENT, JOURNAL, LAST, Desk, Page, Taken
+from sandbox.printable import typed
 from sandbox.shell import Runner
 
 LOCK = "lock"
@@ -45,7 +45,7 @@ class FileLedger:
     @property
     def aside(self) -> str:
         """The command that sets the journal aside."""
-        return f"mv -- {quote(self.where)} {quote(f'{self.where}.damaged')}"
+        return f"mv -- {typed(self.where)} {typed(f'{self.where}.damaged')}"
 
     def write(self, name: str, page: Page) -> None:
         """Write a page; on disk before this returns.

@@ -24,6 +24,7 @@ from sandbox.errors import Failed, UsageError
 from sandbox.lab import HOST, user
 from sandbox.lab.processes import free_port, gone, ours, stop
 from sandbox.privatefile import replace as write_private
+from sandbox.shell import lines
 from sandbox.temporary import SHELL_SIGNS, temporary_folder
 
 SUPERUSER = "lab_superuser"
@@ -101,7 +102,7 @@ class Server:
         )
         done = subprocess.run(argv, capture_output=True, env=_environment(), check=False)
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").splitlines()
+            said = lines(done.stderr.decode(errors="replace"))
             why = next(
                 (line for line in said if "error:" in line or "FATAL:" in line),
                 f"exit code {done.returncode}",

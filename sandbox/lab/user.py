@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import UsageError
+from sandbox.shell import lines
 
 _NOBODY = 65534
 _NAMESPACE = ("unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}", "--")
@@ -37,7 +38,7 @@ class User:
             done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
         except OSError as error:
             return str(error)
-        said = [line for line in done.stderr.splitlines() if "hint:" not in line]
+        said = [line for line in lines(done.stderr) if "hint:" not in line]
         return "" if done.returncode == 0 else (said or [f"exit code {done.returncode}"])[-1]
 
 

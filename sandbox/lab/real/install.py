@@ -13,6 +13,7 @@ from sandbox.lab.folder import Folder
 from sandbox.lab.real import php
 from sandbox.lab.real.conf import write_conf
 from sandbox.lab.real.source import Source
+from sandbox.shell import first_line
 
 ADMIN = "admin"
 _HERE = Path(__file__).parent
@@ -66,7 +67,7 @@ class Installer:
         variables = {"LAB_HTDOCS": str(home / "htdocs"), "LAB_MODULES": _MODULES}
         refused = php.run(program, self.folder, _HERE / "modules.php", **variables).strip()
         if refused:
-            raise Failed(f"Dolibarr does not switch on: {refused.splitlines()[0]}", self._look)
+            raise Failed(f"Dolibarr does not switch on: {first_line(refused)}", self._look)
 
     def fill(self, size: int, given: seed.Secrets) -> None:
         """Give prod the same people, business and links to the outside as the stand-in's."""
