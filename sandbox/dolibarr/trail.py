@@ -34,7 +34,10 @@ _MASK = """([made, secrets]) => {
     field.placeholder = clean(field.placeholder);
   }
   for (const option of document.querySelectorAll('option, optgroup')) { option.label = clean(option.label); }
-  const hide = element => element.style.setProperty('visibility', 'hidden', 'important');
+  const hide = element => {
+    element.style.setProperty('visibility', 'hidden', 'important');
+    element.removeAttribute('alt');  // its width tells of what it says
+  };
   const unread = 'img, svg, canvas, video, iframe, frame, object, embed, .clipboardCP, .clipboardCPValue';
   for (const found of document.querySelectorAll('*')) {
     if (found.shadowRoot || found.matches(unread)) { hide(found); }

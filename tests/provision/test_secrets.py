@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sandbox import envfile
+from sandbox import envfile, redact
 from sandbox.dolibarr import browser
 from sandbox.dolibarr.trail import Trail
 from sandbox.errors import ExitCode
 from tests.provision.desk import Desk, bytes_kept
 from tests.provision.proxy import Answered, Asked, Proxy
-from tests.support import Double
+from tests.support import Double, document, run
 
 pytestmark = pytest.mark.usefixtures("one_browser")
 
@@ -109,3 +110,46 @@ def test_a_secret_that_git_tracks_is_refused_before_anything_is_asked(
         subprocess.run(["git", *words], cwd=desk.folder, check=True)
     assert "is tracked by git" in desk.failing(agent, url=proxy.url).what
     assert proxy.asked == []
+
+
+def test_a_provision_does_not_tell_the_key_that_the_api_repeats(desk: Desk, proxy: Proxy, agent: str) -> None:
+    def repeat(asked: Asked, answered: Answered) -> Answered:
+        key = asked.headers.get("DOLAPIKEY")
+        if key is None or not asked.path.startswith("/api/"):
+            return answered
+        given = json.loads(answered.body)
+        given.get("success", {})["dolibarr_version"] = key
+        given.setdefault("rights", {})[key] = {"lire": "1"}
+        return replace(answered, body=json.dumps(given).encode())
+
+    proxy.after = repeat
+    desk.write_tasks(agent, proxy.url)
+    done = run(desk.folder, "provision", "--headless", "--json")
+    assert (done.returncode, document(done)["version"]) == (0, None)
+    assert desk.key is not None
+    assert desk.key not in done.stdout + done.stderr
+
+
+HIDING = """<div id="id-top"></div>
+<p>{secret}</p><p title="{secret}">{capitals}</p>
+<input type="submit" value="{secret}"><input placeholder="{secret}">
+<select><option>{secret}</option></select><svg width="400" height="30"><text y="20">{secret}</text></svg>
+<style>h1::before {{ content: "{secret}" }}</style><h1></h1>
+<iframe srcdoc="{secret}"></iframe><img alt="{secret}" src="x"><button>{secret}</button>
+<details open><summary>{secret}</summary></details>"""
+
+
+def test_the_picture_of_a_failure_shows_no_secret_that_is_known(tmp_path: Path) -> None:
+    """Two pages that differ in their secrets alone give one picture; what is spelled out gives none."""
+    secrets = ["correct horse", "battery stapl"]  # which no machine made
+    redact.add(*secrets)
+    with browser.window("http://127.0.0.1:9", None, 10, headless=True) as window:
+        for secret in secrets:
+            window.page.set_content(HIDING.format(secret=secret, capitals=secret.upper()))
+            Trail().keep(tmp_path, window.page, "a failure")
+        first, second = (path.read_bytes() for path in sorted(tmp_path.glob("*/page.png")))
+        assert first == second
+        spelled = "".join(f"<b>{letter}</b> " for letter in secrets[0])
+        window.page.set_content(f'<div id="id-top"></div>{spelled}')
+        kept = Trail().keep(tmp_path, window.page, "a failure")
+    assert sorted(path.name for path in kept.iterdir()) == ["trail.jsonl"]
