@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import Failed
-from sandbox.lab.access import PROD
 from sandbox.lifecycle.neutralize import BANNER
 from tests.worlds import PRODS, SCHEMA, World
 
@@ -194,16 +193,12 @@ def test_keys_go_even_when_nothing_else_is_muted(world: World) -> None:
 @pytest.mark.parametrize("strategy", ["swap", "in-place"])
 def test_a_rule_that_fails_stops_the_refresh_before_the_copy_is_visible(world: World, strategy: str) -> None:
     world.overlay = {"refresh": {"strategy": strategy}}
-    world.fill(
-        world.prod,
-        PROD,
-        "CREATE OR REPLACE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE 'not allowed'; END $$; CREATE OR REPLACE TRIGGER no"
-        " BEFORE DELETE ON llx_webhook_target FOR EACH ROW EXECUTE FUNCTION no();",
-    )
+    forbid = "ALTER TABLE llx_cronjob ADD CONSTRAINT loud CHECK (status <> 0) NOT VALID"
+    world.rows(world.prod, forbid)
     before = world.dump(world.sandbox)
-    with pytest.raises(Failed, match="not allowed"):
+    with pytest.raises(Failed, match=r"rule 'cron' on public.llx_cronjob: .*\"loud\"") as raised:
         world.refresh()
+    assert "public.llx_cronjob" in raised.value.next_step
     assert world.dump(world.sandbox) == before
     assert world.leftovers() == []
-    world.rows(world.prod, "DROP TRIGGER no ON llx_webhook_target")
+    world.rows(world.prod, "ALTER TABLE llx_cronjob DROP CONSTRAINT loud")

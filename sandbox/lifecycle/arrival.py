@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import Failed, SandboxError
-from sandbox.lifecycle import blocked
+from sandbox.lifecycle import blocked, neutralize
 from sandbox.postgres import Access, complaint, failure, together
 from sandbox.shell import Result
 
@@ -61,6 +61,8 @@ def _why(prod: Access, result: Result, ends: list[tuple[str, str]]) -> SandboxEr
     # whoever worked beside the comparison may have stumbled over the same before
     if differs := re.search(r"the copy is not what prod holds.*", result.stderr):
         return Failed(differs[0].strip(), "run it again; if it stays so, report it")
+    if why := neutralize.refused(result.stderr):
+        return why
     step = ""
     if "out of shared memory" in said:  # each object that is dropped or made takes a lock until the end
         step = "raise max_locks_per_transaction on the sandbox's server, or set refresh.strategy: swap"

@@ -114,10 +114,9 @@ def prepare(version: int, known: Remembered) -> str:
 DECLARE doubt text;
 BEGIN
   SELECT CASE WHEN relkind IN ('p', 'f', 'm') OR relhassubclass THEN format('%s is no plain table', name)
-      WHEN relhasrules AND c.relkind = 'r' THEN format('%s has rules', name)
       ELSE format('%s belongs to somebody else', name) END INTO doubt
     FROM ({RELATIONS}) r JOIN pg_class c USING (oid, relkind)
-   WHERE relkind IN ('p', 'f', 'm') OR (relkind = 'r' AND (relhassubclass OR relhasrules))
+   WHERE relkind IN ('p', 'f', 'm') OR (relkind = 'r' AND relhassubclass)
       OR pg_get_userbyid(relowner) <> current_user ORDER BY name LIMIT 1;
   IF EXISTS (SELECT FROM pg_largeobject_metadata) THEN doubt := 'it has large objects'; END IF;
   IF doubt IS NOT NULL THEN RAISE EXCEPTION '%', doubt; END IF;

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from importlib import resources
 
+from sandbox.lifecycle import triggers
+
 NAME = "DOLIBARR_SANDBOX"  # the constant in llx_const
 _BETWEEN = "/"  # the run and the word
 
@@ -31,7 +33,7 @@ def written(run: str) -> str:
 
 def written_if_dolibarr(run: str) -> str:
     """SQL for psql: mark a database in which somebody else's script may have made anything."""
-    return f"{_text('marked')}\\if :dolibarr\nBEGIN;\n{written(run)}COMMIT;\n\\endif\n"
+    return f"{_text('marked')}\\if :dolibarr\n{_alone(written(run))}\\endif\n"
 
 
 def shown_with(word: str) -> str:
@@ -41,7 +43,13 @@ def shown_with(word: str) -> str:
         word: empty: none, as a refresh leaves it.
     """
     shown = f"\\set run :found\n\\set shown :found '{_BETWEEN if word else ''}{word}'\n"
-    return f"{_text('marked')}\\if :marked\nBEGIN;\n{shown}{_text('mark')}COMMIT;\n\\endif\n"
+    return f"{_text('marked')}\\if :marked\n{_alone(shown + _text('mark'))}\\endif\n"
+
+
+def _alone(script: str) -> str:
+    """SQL for psql: one transaction, in which nothing of the database's own is started."""
+    off = triggers.off(["public.llx_const"], triggers.INSERT | triggers.DELETE)
+    return f"BEGIN;\n{off}{script}{triggers.ON}COMMIT;\n"
 
 
 def _text(name: str) -> str:

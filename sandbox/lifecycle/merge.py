@@ -3,8 +3,8 @@
 Rows that differ are deleted first and inserted then, so that no order of prod's changes can violate a unique
 key; rows of a table that is one bucket are updated where nothing changes that must be unique, which is less
 work. Foreign keys are looked at when all is there. One that would do more than look, such as ON DELETE
-CASCADE, is dropped before and added again after; triggers are off meanwhile: prod's rows show already what
-they did.
+CASCADE, is dropped before and added again after; triggers and rules are off meanwhile: prod's rows show
+already what they did.
 
 A table that is one bucket is not read again afterwards. Its content is what it was, less that of the rows
 that went, and with that of the rows that this transaction wrote, as they are read back.
@@ -14,6 +14,7 @@ that went, and with that of the rows that this transaction wrote, as they are re
 
 from __future__ import annotations
 
+from sandbox.lifecycle import triggers
 from sandbox.lifecycle.buckets import STAGE
 from sandbox.lifecycle.verify import ACTUAL, EXPECTED
 
@@ -46,25 +47,20 @@ CREATE TEMP TABLE dolibarr_sandbox_keys AS
     obj_description(k.oid, 'pg_constraint') AS comment, pg_get_constraintdef(k.oid) AS definition
     FROM pg_constraint k WHERE contype = 'f' AND NOT (condeferrable AND confdeltype = 'a')
      AND EXISTS (SELECT FROM {_CHANGED} c WHERE c.oid IN (conrelid, confrelid));
-CREATE TEMP TABLE dolibarr_sandbox_triggers AS
-  SELECT own, tgname, tgenabled FROM pg_trigger JOIN {_CHANGED} c ON c.oid = tgrelid
-   WHERE NOT tgisinternal AND tgenabled <> 'D';
+SELECT coalesce(array_agg(own), '{{}}') AS tables FROM {_CHANGED} \\gset
 """
-_KEYS, _TRIGGERS = "pg_temp.dolibarr_sandbox_keys", "pg_temp.dolibarr_sandbox_triggers"
+_KEYS = "pg_temp.dolibarr_sandbox_keys"
 _LOOSEN = (
     f"{_UNDO}SELECT CASE"
     " WHEN stays THEN format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE', own, conname)"
     f" ELSE format('ALTER TABLE %s ADD CONSTRAINT %I %s', own, conname, definition) END FROM {_KEYS};\n"
     f"{_UNDO}SELECT format('COMMENT ON CONSTRAINT %I ON %s IS %L', conname, own, comment) FROM {_KEYS}"
     " WHERE comment IS NOT NULL AND NOT stays;\n"
-    f"{_UNDO}SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I', own,"
-    f" CASE tgenabled WHEN 'R' THEN 'REPLICA' WHEN 'A' THEN 'ALWAYS' END, tgname) FROM {_TRIGGERS};\n"
     + _each(
         "format(CASE WHEN stays THEN 'ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED'"
         " ELSE 'ALTER TABLE %s DROP CONSTRAINT %I' END, own, conname)",
         _KEYS,
     )
-    + _each("format('ALTER TABLE %s DISABLE TRIGGER %I', own, tgname)", _TRIGGERS)
 )
 # a few rows are looked up by key; else no estimate of the planner's may lead to that
 _JOIN = ", ".join(
@@ -123,10 +119,10 @@ _RENEWED = f"{_CHANGED} WHERE whole AND others IS NOT NULL ORDER BY number"
 # a script for the clone: give it the rows that travelled, and keep what was counted of its tables
 MERGE = (
     f"SET client_min_messages = warning;\nBEGIN;\n{_FOUND}"
-    f"{_LOOSEN}SET CONSTRAINTS ALL DEFERRED;\n"
+    f"{_LOOSEN}{triggers.found()}SET CONSTRAINTS ALL DEFERRED;\n"
     f"{_each(f'{_JOIN}, {_RENEW}', _RENEWED)}{_LEFT}"
     f"{_each(f'{_JOIN}, {_CLEAR}', _REST)}{_each(f'{_JOIN}, {_FILL}', _REST)}"
-    "SET CONSTRAINTS ALL IMMEDIATE;\n"
+    f"{triggers.ON}"
     f"{_each('statement', 'pg_temp.dolibarr_sandbox_undo ORDER BY place')}"
     f"{_each(f'{_JOIN}, {_READ_BACK}', _WHOLE)}{_KEEP}"
     + _each("format('ANALYZE %s', own)", f"{_CHANGED} WHERE many")

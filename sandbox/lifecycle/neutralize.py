@@ -9,10 +9,12 @@ stops the refresh.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sandbox.lifecycle import mark
+from sandbox.errors import Failed
+from sandbox.lifecycle import mark, triggers
 from sandbox.postgres import literal
 
 MARK = mark.NAME  # this constant makes a database a sandbox; its value is the run that made it
@@ -164,7 +166,8 @@ KEYS: tuple[Rule, ...] = (
 
 TABLES = tuple(sorted({rule.table for rule in (*KEYS, *RULES)}))  # all that may be changed
 
-_SETUP = """
+_UNDONE = "could not apply the rule "
+_SETUP = f"""
 SET search_path = pg_catalog;
 SET client_encoding = 'UTF8';
 CREATE TEMP TABLE dolibarr_sandbox_muted (place serial, rule text, changed bigint, skipped text);
@@ -182,8 +185,12 @@ BEGIN
                         WHERE attrelid = to_regclass(relation) AND attname = n AND NOT attisdropped);
   END IF;
   IF missing IS NULL THEN
-    EXECUTE statement;
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    BEGIN
+      EXECUTE statement;
+      GET DIAGNOSTICS changed = ROW_COUNT;
+    EXCEPTION WHEN others THEN
+      RAISE EXCEPTION '{_UNDONE}% on %: %', rule, relation, SQLERRM;
+    END;
   END IF;
   INSERT INTO pg_temp.dolibarr_sandbox_muted (rule, changed, skipped) VALUES (rule, changed, missing);
 END
@@ -200,7 +207,10 @@ SELECT json_build_object('neutralized', json_agg(json_build_object(
 
 
 def script(run: str, *, everything: bool) -> str:
-    """SQL that mutes a copy, marks it as a sandbox and tells what it changed; has no BEGIN and no COMMIT.
+    """SQL for psql that mutes a copy, marks it as a sandbox and tells what it changed.
+
+    It has no BEGIN and no COMMIT. Before the COMMIT must come `triggers.ON`: what prod's triggers and rules
+    would do with old values, such as writing them into another table, must not be done here.
 
     Args:
         run: the run's id, which becomes the mark's value.
@@ -209,7 +219,20 @@ def script(run: str, *, everything: bool) -> str:
     rules: Iterable[Rule] = (*KEYS, *(RULES if everything else ()))
     calls = "".join(_call(rule) for rule in rules)
     # unguarded: what carries no mark must never be taken for a finished sandbox
-    return f"{_SETUP}{calls}{mark.written(run)}{_TELL}"
+    return f"{_SETUP}{triggers.off(TABLES)}{calls}{mark.written(run)}{_TELL}"
+
+
+def refused(said: str) -> Failed | None:
+    """Why a copy could not be muted, if that is what a program said; it names the rule and the table."""
+    found = re.search(rf"{_UNDONE}(?P<rule>.+?) on (?P<table>public\.\w+): (?P<why>.*)", said)
+    if found is None:
+        return None
+    return Failed(
+        f"the copy could not be neutralized, and was thrown away: rule {found['rule']!r} on {found['table']}:"
+        f" {found['why']}",
+        f"let prod's table allow it (a constraint of its own? see psql's \\d {found['table']}), then:"
+        " inv refresh --yes",
+    )
 
 
 def _call(rule: Rule) -> str:

@@ -17,7 +17,8 @@ from sandbox.engines import Engine, engine_for, ledger_for
 from sandbox.engines.ledger import LAST, readable
 from sandbox.errors import Refused, SandboxError
 from sandbox.lifecycle import mark, record
-from sandbox.postgres import failure, together
+from sandbox.lifecycle.observe import unread
+from sandbox.postgres import LOOKING, together
 from sandbox.settings import Settings
 from sandbox.shell import Runner, change
 
@@ -108,9 +109,10 @@ def _show(engine: Engine, runner: Runner, word: str) -> str | None:
     """Write the word; the database's mark."""
     side = engine.settings.sandbox
     access = engine.access(side)
-    result = change(runner, engine.database_command(side, access.psql(mark.shown_with(word)).text()))
+    script = LOOKING + mark.shown_with(word)
+    result = change(runner, engine.database_command(side, access.psql(script).text()))
     if result.exited != 0:
-        raise failure(access, result, f"writing a mark into {access.label}")
+        raise unread(engine, runner, side, access, result, f"writing a mark into {access.label}")
     told = together(result.stdout).get("mark")
     return None if told is None else str(told)
 

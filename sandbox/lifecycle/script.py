@@ -11,10 +11,10 @@ from sandbox.engines import engine_for
 from sandbox.engines.local import LocalEngine
 from sandbox.errors import ExitCode, Failed, SandboxError, Unreachable, UsageError
 from sandbox.lifecycle import checks, journal, mark
-from sandbox.lifecycle.observe import observe_prod, observe_sandbox
+from sandbox.lifecycle.observe import observe_prod, observe_sandbox, unread
 from sandbox.lifecycle.progress import Progress
 from sandbox.lifecycle.work import Outcome
-from sandbox.postgres import failure, together
+from sandbox.postgres import LOOKING, together
 from sandbox.settings import Settings
 from sandbox.shell import Runner, change
 
@@ -108,9 +108,10 @@ def _mark(settings: Settings, runner: Runner, run: str) -> None:
         engine.find(settings.prod)
         checks.refuse_same(settings, observe_prod(engine, runner).identity, here)
     access = engine.access(settings.sandbox)
-    command = access.psql(mark.written_if_dolibarr(run)).text()
+    command = access.psql(LOOKING + mark.written_if_dolibarr(run)).text()
     result = change(runner, engine.database_command(settings.sandbox, command))
     if result.exited != 0:
-        raise failure(access, result, f"writing a mark into {access.label}")
+        doing = f"writing a mark into {access.label}"
+        raise unread(engine, runner, settings.sandbox, access, result, doing)
     if not together(result.stdout)["dolibarr"]:
         raise Failed(f"{access.label} has no llx_const")

@@ -7,6 +7,7 @@ away: what was emptied there must not be found here.
 
 from __future__ import annotations
 
+from sandbox.lifecycle import triggers
 from sandbox.lifecycle.neutralize import TABLES
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.lifecycle.verify import SESSION
@@ -39,7 +40,7 @@ def muted(access: Access, sql: str, role: str, jobs: int) -> str:
         jobs: how many sessions gather statistics at once.
     """
     role_set = as_role(role)
-    first = access.psql(f"{role_set}BEGIN;\n{sql}{_FORGET}COMMIT;\n{_SIZE}").text()
+    first = access.psql(f"{role_set}BEGIN;\n{sql}{_FORGET}{triggers.ON}COMMIT;\n{_SIZE}").text()
     shares = "".join(
         f'{{ {access.psql(role_set + _share(share, jobs)).text()}}} &\nsessions="$sessions $!"\n'
         for share in range(jobs)

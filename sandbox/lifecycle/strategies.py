@@ -8,7 +8,17 @@ from typing import Any
 
 from sandbox import removal
 from sandbox.errors import Busy, Failed
-from sandbox.lifecycle import copying, database_rights, grants, inplace, parallel, statistics, stream, swap
+from sandbox.lifecycle import (
+    copying,
+    database_rights,
+    grants,
+    inplace,
+    parallel,
+    statistics,
+    stream,
+    swap,
+    triggers,
+)
 from sandbox.lifecycle.arrival import Copied
 from sandbox.lifecycle.blocked import Blocked
 from sandbox.lifecycle.incremental import Incremental
@@ -176,7 +186,9 @@ class InPlace(Work):
     def do(self) -> Outcome:
         """Do all of it."""
         carried = stream.Stream(self.engine, self.live, self.plan.role, self.check, self.plan.prod.left)
-        text = carried.within(self._cleared(), f"{self.mute}{grants.apply(self.plan.prod.closed)}")
+        text = carried.within(
+            self._cleared(), f"{self.mute}{triggers.ON}{grants.apply(self.plan.prod.closed)}"
+        )
         pause = self._pausing()
         if self.plan.folders is not None:
             self.begin("documents")

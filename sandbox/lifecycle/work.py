@@ -137,7 +137,7 @@ class Work:
         """Run a shell text that changes something on the sandbox's server; what its psql printed."""
         result = change(self.runner, self.engine.database_command(self.side, text))
         if result.exited != 0:
-            raise failure(access, result, doing)
+            raise neutralize.refused(result.stderr) or failure(access, result, doing)
         self.warnings += [line for line in lines(result.stderr) if "WARNING:" in line]
         return together(result.stdout)
 
