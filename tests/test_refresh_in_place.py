@@ -13,6 +13,7 @@ from psycopg import sql
 
 from sandbox.errors import Failed, UsageError
 from sandbox.lab.access import SANDBOX
+from tests.prod_waits import until
 from tests.worlds import World
 
 MONITOR = "world_monitor"
@@ -43,6 +44,33 @@ def test_in_place_needs_no_right_to_create_and_touches_no_neighbour(world: World
     assert (report.strategy, report.rows) == ("in-place", 2504)
     assert world.files() == {"mycompany/logos/logo.png": "prod's", "prod only.pdf": "prod's"}
     assert world.rows(world.sandbox, "SELECT to_regclass('llx_rehearsal') IS NULL") == [(True,)]
+
+
+def test_what_is_committed_holds_no_temporary_objects(world: World) -> None:
+    """A server that dies right after the commit would leave them in the catalogs of the new sandbox."""
+    there, go, text = (world.folder / name for name in ("there", "go", "text"))
+    held = f"{{ cat '{text}'; touch '{there}'; while [ ! -e '{go}' ]; do sleep 0.02; done; }}"
+    world.programs(
+        psql=f"""case "$*" in */dev/fd/3*) exec "$REAL" "$@" ;; *"-d {world.sandbox} "*) cat >'{text}' ;;
+*) exec "$REAL" "$@" ;; esac
+grep -qx 'COMMIT;' '{text}' && grep -q 'llx_facture' '{text}' || exec "$REAL" "$@" <'{text}'
+{held} | "$REAL" "$@"
+"""
+    )
+    kept = "SELECT relname FROM pg_class WHERE relpersistence = 't'"
+    refresh = threading.Thread(target=world.refresh)
+    refresh.start()
+    try:
+        until(
+            lambda: (
+                there.exists() and world.rows(world.sandbox, "SELECT count(*) FROM llx_facture") == [(2000,)]
+            )
+        )
+        assert world.rows(world.sandbox, kept) == []
+    finally:
+        go.touch()
+        refresh.join()
+    assert world.leftovers() == []
 
 
 def test_in_place_is_old_or_new_for_every_reader(world: World) -> None:

@@ -35,13 +35,15 @@ UNION ALL SELECT pg_get_indexdef(c.oid) FROM pg_class c JOIN pg_namespace n ON n
  WHERE c.relkind = 'i' AND {users}
 UNION ALL SELECT format('%s.%s: %s', o.conrelid::regclass, o.conname, pg_get_constraintdef(o.oid))
   FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace WHERE {users}
-UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT t.tgisinternal
+UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND {users}
 UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE p.prokind IN ('f', 'p') AND {users}
 UNION ALL SELECT format('%s: %s', c.oid::regclass, pg_get_viewdef(c.oid)) FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('v', 'm') AND {users}
 UNION ALL SELECT format('%s: %s %s %s %s %s', s.seqrelid::regclass, format_type(s.seqtypid, NULL), s.seqstart,
-    s.seqincrement, s.seqmax, s.seqcycle) FROM pg_sequence s
+    s.seqincrement, s.seqmax, s.seqcycle) FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {users}
 """
 
 

@@ -84,7 +84,7 @@ class Stream:
         return held(
             self.engine,
             f"{self._positions()}{self.schema()}{{ exec 5>&1\n{here(before)}{restored}"
-            f"{self._compared()}{_stage('neutralize')}{here(after)}{here('COMMIT;')}{here(_COMMITTED)}"
+            f"{self._compared()}{_stage('neutralize')}{here(after)}{here(_COMMIT)}"
             f"}} | {{ {self.there(self.target.psql())}\n}} >&4\n{sentinel(self.run, 'load', '$?')}",
         )
 
@@ -227,7 +227,11 @@ STOP = '[ -z "$failed" ] || exit 1\n'  # after `joined`
 EXPECTING = f"""{here(verify.EXPECT)}[ -z "$before" ] || printf '%s\\n' "$before"
 printf '%s\\n\\\\.\\n' "$prods"
 """
-_COMMITTED = """SELECT json_build_object('committed', extract(epoch FROM clock_timestamp()));"""
+# temporary objects go before: of a server that dies after the commit they would stay in the catalogs
+_COMMIT = """DISCARD TEMP;
+COMMIT;
+SELECT json_build_object('committed', extract(epoch FROM clock_timestamp()));
+"""
 
 
 def _stage(name: str) -> str:
