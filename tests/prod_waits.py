@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from sandbox.lab.access import PROD
 from sandbox.lifecycle.refresh import RefreshReport
 from tests.worlds import World
 
@@ -29,8 +30,8 @@ def refreshed(world: World, mode: str, *, within: float = 0.5) -> RefreshReport:
     refresh = {"strategy": "in-place" if mode == "in-place" else "swap", "lock_timeout": within}
     world.overlay = {**world.overlay, "refresh": refresh}
     if mode == "one dump":
-        world.rows(world.prod, "SELECT lo_create(77)")
-        world.rows(world.prod, "GRANT SELECT ON LARGE OBJECT 77 TO PUBLIC")
+        # the owner's: others' do not travel
+        world.fill(world.prod, PROD, "SELECT lo_create(77); GRANT SELECT ON LARGE OBJECT 77 TO PUBLIC")
     try:
         return world.refresh(db_only=True, full=mode == "full")
     finally:

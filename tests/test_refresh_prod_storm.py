@@ -126,7 +126,7 @@ def test_prod_never_waits_long_and_every_refresh_is_new_or_refused(world: World)
                 if not REFUSED.match(error.what) or world.dump(world.sandbox) != before:
                     wrong.append(f"{mode}: {error}")
             else:
-                ended[f"{mode}: new" + ("" if mode != "incremental" else f" ({report.mode})")] += 1
+                ended[f"{mode}: new ({report.mode})"] += 1
                 tables = "SELECT (SELECT count(*) FROM llx_altered), (SELECT count(*) FROM llx_other)"
                 with suppress(psycopg.errors.UndefinedTable):  # it is llx_renamed
                     if sum(world.rows(world.sandbox, tables)[0]) != 300:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -194,23 +193,3 @@ def test_sessions_on_prod_end_with_the_shell_that_holds_them(world: World) -> No
     finally:
         goes_on(world)
         driver.communicate(timeout=60)
-
-
-def test_nothing_goes_on_unwatched_where_prod_lets_nobody_in(world: World) -> None:
-    """Who watches dies, and whoever would end the others for it is not let in at once."""
-    stops(world, "pg_dump", f"-d {world.prod} ")
-    ours = f"FROM pg_stat_activity WHERE usename = '{READER}' AND datname = '{world.prod}'"
-    watcher = f"SELECT pg_terminate_backend(pid) {ours} AND query LIKE 'WITH RECURSIVE ours%'"
-    with stopped(world, "full") as refresh:
-        world.rows("postgres", f"ALTER ROLE {READER} CONNECTION LIMIT 1")
-        try:
-            until(lambda: (True,) in world.rows("postgres", watcher), 5)
-            time.sleep(1)
-            assert world.rows("postgres", f"SELECT count(*) > 0 {ours}") == [(True,)]
-        finally:
-            world.rows("postgres", f"ALTER ROLE {READER} CONNECTION LIMIT -1")
-        until(lambda: world.rows("postgres", f"SELECT count(*) {ours}") == [(0,)], 5)
-        goes_on(world)
-        with pytest.raises(Failed):
-            refresh.result()
-    assert world.rows(world.sandbox, "SELECT count(*) > 0 FROM llx_altered") == [(True,)]

@@ -42,7 +42,7 @@ dolibarr-sandbox stage verify
 """
     for size in (1, 7, 1000):
         heard = Heard()
-        watcher = Watcher(heard, {"public.a": 100, 'odd schema.b "c" d': 50}, 2, lambda: None)
+        watcher = Watcher(heard, {"public.a": 100, 'odd schema.b "c" d': 50}, 2, snapshot=int, unwatched=int)
         for start in range(0, len(text), size):
             watcher.write(text[start : start + size])
         assert heard.stages == ["copy", "verify"]

@@ -66,6 +66,8 @@ def _why(prod: Access, result: Result, ends: list[tuple[str, str]]) -> SandboxEr
     step = ""
     if "out of shared memory" in said:  # each object that is dropped or made takes a lock until the end
         step = "raise max_locks_per_transaction on the sandbox's server, or set refresh.strategy: swap"
+    if full := blocked.full(said):
+        said, step = full, f"{blocked.ROOM}: inv refresh --yes"
     return Failed(
         f"the copy did not arrive ({ended or 'it was cut off'}): {said or 'no program said why'}", step
     )

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from sandbox.errors import Failed
+from sandbox.lifecycle.progress import UNWATCHED
 
 # a script for prod: who keeps others from reading a table, if anybody does
 LOCKED = resources.files(__package__ or "").joinpath("locked.sql").read_text(encoding="utf-8")
@@ -22,6 +23,8 @@ _ALTERED = re.compile(
     r"|.*\bconcurrently (?:updated|deleted|dropped)\b.*)$",
     re.MULTILINE,
 )
+_FULL = re.compile(r"FATAL:\s+(?P<what>.*(?:too many (?:connections|clients)|connection slots are).*)")
+ROOM = "raise that limit, or set refresh.jobs lower; then"
 _STEP = "run it again when that is done: inv refresh --yes"
 
 
@@ -39,6 +42,8 @@ def why(told: Mapping[str, Any], said: str) -> Failed | None:
     seen = told.get("blocked")
     if seen is not None and (seen["late"] or _TIMED_OUT.search(said)):
         return _blocked(seen)
+    if UNWATCHED in said:
+        return _unwatched(said)
     if timed_out(said):
         return Blocked("something in prod is locked, for longer than a refresh may wait for it", _STEP)
     if altered := _ALTERED.search(said):
@@ -69,6 +74,21 @@ def kept_waiting(told: Mapping[str, Any], said: str) -> Failed | None:
 def timed_out(said: str) -> bool:
     """Whether a program ended because it waited too long for a lock, by its standard error."""
     return _TIMED_OUT.search(said) is not None
+
+
+def full(said: str) -> str:
+    """How a server said that it lets nobody more in, by the programs' standard error; empty: none did."""
+    found = _FULL.search(said)
+    return found["what"].strip() if found else ""
+
+
+def _unwatched(said: str) -> Blocked:
+    why = full(said)
+    what = f"cannot begin: {why}" if why else "was ended"
+    return Blocked(
+        f"the session that watches who waits on prod {what}; nothing is read there unwatched",
+        f"{ROOM if why else 'run it again'}: inv refresh --yes",
+    )
 
 
 def _blocked(seen: Mapping[str, Any]) -> Blocked:

@@ -2,7 +2,8 @@
 
 A psql on prod locks all tables, exports the snapshot and then waits for its standard input to end. Another
 looks every few tenths of a second who waits for whom: a migration waits for the snapshot's locks, and whoever
-opens that table waits for the migration. When that takes too long, all sessions of the run on prod end.
+opens that table waits for the migration. When that takes too long, or nobody looks any more, all sessions of
+the run on prod end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import shlex
 from importlib import resources
 
 from sandbox.engines import Engine
-from sandbox.lifecycle.progress import SNAPSHOT_TAKEN
+from sandbox.lifecycle.progress import SNAPSHOT_TAKEN, UNWATCHED
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.shell import Command, temporary
 
@@ -49,6 +50,7 @@ def held(engine: Engine, body: str) -> str:
         "hold": shlex.quote(PATIENT + _file("hold.sql")),
         "look": shlex.quote(_file("watch.sql")),
         "taken": shlex.quote(SNAPSHOT_TAKEN),
+        "unwatched": shlex.quote(UNWATCHED),
     }
     variables = "".join(f"{name}={word}\n" for name, word in words.items())
     variables += f"box={temporary(engine.run, folder=True)} || exit 1\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TextIO, cast
@@ -59,10 +60,33 @@ class Silent:
 
 
 SNAPSHOT_TAKEN = "dolibarr-sandbox snapshot"  # a copy says so of prod's
+UNWATCHED = "dolibarr-sandbox unwatched"  # … and when nobody looks any more who waits on prod
 _TABLE = re.compile(r'processing data for table "(.*)"')
 _DONE = re.compile(r"^dolibarr-sandbox table (.*)$")
 _INDEX = re.compile(r"creating (?:INDEX|CONSTRAINT) ")
 _STAGE = re.compile(r"^dolibarr-sandbox stage (\w+)$")
+
+
+class Snapshot:
+    """Whether prod's is taken, and how often, for whoever waits for it in another thread."""
+
+    def __init__(self) -> None:
+        self._decided, self.count = threading.Event(), 0
+
+    def taken(self) -> None:
+        """It is, or another is after it."""
+        self.count += 1
+        self._decided.set()
+
+    def given_up(self) -> bool:
+        """It is wanted no more; whether it was taken by then."""
+        self._decided.set()
+        return self.count > 0
+
+    def wait(self) -> bool:
+        """Wait until it is decided; whether it is taken."""
+        self._decided.wait()
+        return self.count > 0
 
 
 class Watcher:
@@ -73,13 +97,20 @@ class Watcher:
         tables: bytes by `schema.table`, as pg_restore names them.
         indexes: how many indexes there will be.
         snapshot: what to call when prod's snapshot is taken.
+        unwatched: what to call when nobody looks any more who waits on prod.
     """
 
     def __init__(
-        self, progress: Progress, tables: Mapping[str, int], indexes: int, snapshot: Callable[[], object]
+        self,
+        progress: Progress,
+        tables: Mapping[str, int],
+        indexes: int,
+        *,
+        snapshot: Callable[[], object],
+        unwatched: Callable[[], object],
     ) -> None:
         self._progress, self._sizes, self._indexes = progress, tables, indexes
-        self._snapshot = snapshot
+        self._snapshot, self._unwatched = snapshot, unwatched
         self._begun: dict[str, int] = {}
         self._indexes_done = 0
         self._rest = ""
@@ -102,6 +133,8 @@ class Watcher:
     def _line(self, line: str) -> None:
         if line == SNAPSHOT_TAKEN:
             self._snapshot()
+        elif line == UNWATCHED:
+            self._unwatched()
         elif stage := _STAGE.match(line):
             self._progress.stage(stage[1])
         elif done := _DONE.match(line):

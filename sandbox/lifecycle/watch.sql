@@ -1,10 +1,10 @@
 -- One look at prod's locks: who waits for a session of this run, directly or behind others, and for whom a
 -- session of this run waits. When that has lasted too long, all of the run's sessions on prod end.
---   holder  the process id of the session that holds the snapshot: without it nothing is left to be watched
+--   holder  the process id of the session that holds the snapshot: without it the others may not go on
 --   within  how long anybody may wait, in seconds
 --   seen    JSON: since when each process waits, as far as the looks before this one saw
 --   end     SQL that ends the run's sessions
--- What it sees it prints, as JSON; times are seconds since 1970.
+-- What it sees it prints, as JSON; times are seconds since 1970. `ended` says that no session of the run is left.
 WITH RECURSIVE ours AS (
   SELECT pid FROM pg_stat_activity
    WHERE application_name = current_setting('application_name') AND usename = session_user
@@ -50,6 +50,8 @@ SELECT EXISTS (SELECT FROM ours WHERE pid = :holder) AS alive, count(*) > 0 AS s
   LEFT JOIN pg_class c ON c.oid = "table" LEFT JOIN pg_namespace n ON n.oid = relnamespace \gset
 \if :alive
 \else
+:end
+SELECT 'ended';
 \q
 \endif
 \if :some
@@ -57,5 +59,6 @@ SELECT :'blocked';
 \endif
 \if :late
 :end
+SELECT 'ended';
 \q
 \endif

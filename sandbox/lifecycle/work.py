@@ -5,19 +5,19 @@ A dry run goes through the same steps with a runner that prints them, and withou
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox import documents, removal, sync
 from sandbox.engines import Engine
-from sandbox.errors import Failed
+from sandbox.errors import Failed, SandboxError
 from sandbox.lifecycle import journal, neutralize, record, stream, verify
 from sandbox.lifecycle.arrival import Copied
 from sandbox.lifecycle.interrupt import Interrupt
 from sandbox.lifecycle.plan import Folders, Plan
-from sandbox.lifecycle.progress import Progress, Watcher
+from sandbox.lifecycle.progress import Progress, Snapshot, Watcher
 from sandbox.lifecycle.remembered import Remembered
 from sandbox.lifecycle.replaceable import guard_of, require_folder
 from sandbox.lifecycle.strangers import Stranger
@@ -44,28 +44,6 @@ class Outcome:
     carried: dict[str, int] | None = None  # tables and rows that travelled
     remembered: Remembered | None = None  # of the copy, for the next refresh
     marked: bool = True  # the new database carries the run's mark
-
-
-class Snapshot:
-    """Whether prod's is taken, and how often, for whoever waits for it in another thread."""
-
-    def __init__(self) -> None:
-        self._decided, self.count = threading.Event(), 0
-
-    def taken(self) -> None:
-        """It is, or another is after it."""
-        self.count += 1
-        self._decided.set()
-
-    def given_up(self) -> bool:
-        """It is wanted no more; whether it was taken by then."""
-        self._decided.set()
-        return self.count > 0
-
-    def wait(self) -> bool:
-        """Wait until it is decided; whether it is taken."""
-        self._decided.wait()
-        return self.count > 0
 
 
 class Work:
@@ -154,11 +132,21 @@ class Work:
     def copy(self, carried: stream.Stream, text: str, wanted: Mapping[str, int]) -> Copied:
         """Run a copy, with its progress."""
         prod = self.plan.prod
-        watcher = Watcher(self.progress, prod.tables, prod.indexes, self.snapshot.taken)
+        watcher = Watcher(
+            self.progress,
+            prod.tables,
+            prod.indexes,
+            snapshot=self.snapshot.taken,
+            unwatched=self._end_processes,
+        )
         result = carried.carry(self.runner, text, watcher)
         if self.dry:
             return Copied(len(prod.tables), 0, 0, 0, 0, {})
         return carried.checked(result, wanted)
+
+    def _end_processes(self) -> None:
+        with suppress(SandboxError):  # the copy ends itself as well, as soon as prod lets it
+            self.engine.end_processes(self.engine.run)
 
     def copy_documents(self, *, again: bool = False) -> dict[str, Any] | None:
         """Copy prod's documents to where they will be swapped from, and prove that all are there.
