@@ -215,6 +215,31 @@ def together(output: str) -> dict[str, Any]:
     return told
 
 
+_HIDDEN = re.compile(r"query would be affected by row-level security policy for table (?P<table>.*)")
+
+
+def bypass(role: str) -> str:
+    """SQL: let a role see every row, whatever row security says."""
+    return f"ALTER ROLE {identifier(role)} BYPASSRLS;"
+
+
+def hidden(access: Access, text: str) -> UsageError | None:
+    """What a program means that would not have seen every row of a table; None: it said nothing like that.
+
+    Args:
+        access: what it ran against.
+        text: its standard error.
+    """
+    found = _HIDDEN.search(text)
+    if found is None:
+        return None
+    user = access.database.user
+    return UsageError(
+        f"row security hides rows from {user or 'the role'} in {access.label}, table {found['table']}",
+        f"as a superuser there: {bypass(user or 'that role')}",
+    )
+
+
 _SERVER_ANSWERED = re.compile(r"FATAL:\s+(?P<why>.*)")
 _CONNECTING = "connection to server (?:at|on) "
 _PASSWORD = re.compile(r"password|pg_hba|authentication", re.IGNORECASE)
@@ -232,6 +257,8 @@ def failure(access: Access, result: Result, doing: str) -> SandboxError:
         doing: what was being done, such as "reading prod's database".
     """
     text = result.stderr
+    if why := hidden(access, text):
+        return why
     program = re.search(
         r"(\S*(?:psql|pg_dump|pg_restore)): (?:command not found|not found|No such file)", text
     )

@@ -17,6 +17,7 @@ from __future__ import annotations
 from sandbox.lifecycle.content import row_hash
 from sandbox.lifecycle.remembered import SHAPE, Remembered, newer
 from sandbox.lifecycle.shape import RELATIONS
+from sandbox.lifecycle.verify import UNFORCED
 from sandbox.postgres import literal
 
 STAGE = "dolibarr_sandbox_stage"  # a schema of the clone, gone before anybody sees it
@@ -123,6 +124,7 @@ BEGIN
 END $doubt$;
 CREATE SCHEMA {STAGE};
 CREATE UNLOGGED TABLE {STAGE}.tables {_ALONE} AS {_tables(version, known.names)};
+{UNFORCED}CREATE UNLOGGED TABLE {STAGE}.forced {_ALONE} AS SELECT :'forced'::text AS forced;
 CREATE UNLOGGED TABLE {STAGE}.known {_ALONE} AS {known.believed()};
 CREATE UNLOGGED TABLE {STAGE}.prods {buckets} {_ALONE};
 CREATE UNLOGGED TABLE {STAGE}.ours {buckets} {_ALONE};

@@ -154,7 +154,7 @@ exit 1
         return (
             f"{here(self._begin + merge.MERGE)}echo 'dolibarr-sandbox stage verify' >&2\n"
             f"{self.answered(facts)}{here(self.check.look(merge.TOUCHED) + merge.OURS)}"
-            f"{EXPECTING}{here(merge.PRODS + verify.COMPARE)}"
+            f"{EXPECTING}{here(merge.PRODS + verify.COMPARE + verify.FORCED)}"
         )
 
     def _writer(self, script: str) -> str:

@@ -47,6 +47,7 @@ CREATE TEMP TABLE dolibarr_sandbox_keys AS
     obj_description(k.oid, 'pg_constraint') AS comment, pg_get_constraintdef(k.oid) AS definition
     FROM pg_constraint k WHERE contype = 'f' AND NOT (condeferrable AND confdeltype = 'a')
      AND EXISTS (SELECT FROM {_CHANGED} c WHERE c.oid IN (conrelid, confrelid));
+SELECT forced FROM {STAGE}.forced \\gset
 SELECT coalesce(array_agg(own), '{{}}') AS tables FROM {_CHANGED} \\gset
 """
 _KEYS = "pg_temp.dolibarr_sandbox_keys"

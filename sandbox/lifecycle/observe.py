@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.engines import Engine
 from sandbox.errors import SandboxError, UsageError
-from sandbox.lifecycle import blocked, grants, left
+from sandbox.lifecycle import blocked, grants, left, reader
 from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.mark import NAME as MARK
 from sandbox.lifecycle.shape import OWNERS, RELATIONS
@@ -124,7 +124,7 @@ SELECT json_build_object(
   'tables', coalesce(json_object_agg(name, pg_table_size(oid)), '{{}}'),
   'indexes', (SELECT count(*) FROM pg_index i JOIN ({RELATIONS}) x ON x.oid = i.indrelid)
 ) FROM ({RELATIONS}) r WHERE relkind = 'r';
-{_CONSTANTS}{left.SCRIPT}{grants.CLOSED}"""
+{_CONSTANTS}{reader.SCRIPT}{left.SCRIPT}{grants.CLOSED}"""
 
 
 def observe_prod(engine: Engine, runner: Runner) -> Prod:
@@ -132,19 +132,22 @@ def observe_prod(engine: Engine, runner: Runner) -> Prod:
 
     Raises:
         Unreachable: the server does not answer.
-        UsageError: it refuses the role, has no such database, or the database is not Dolibarr's.
+        UsageError: it refuses the role, or does not let it read all that travels; or has no such database,
+            or the database is not Dolibarr's.
         Refused: something that travels cannot be without something that does not.
     """
     access = engine.access(engine.settings.prod)
     told = ask(engine, runner, engine.settings.prod, access, WATCH + _PROD)
     engine.learn(engine.settings.prod, watches=told.pop("watches"))
+    told["left"] = Left.told(told["left"])
+    reader.refuse({"unread": told.pop("unread")}, told["user"])
     if "mark" not in told:
         raise UsageError(
             f"{access.label} has no llx_const that {told['user']} may read: it is not Dolibarr's",
             f"check {access.setting}, or GRANT it SELECT on all tables and sequences",
         )
     told["closed"] = tuple(told["closed"])
-    told |= {"identity": Identity(**told["identity"]), "left": Left.told(told["left"])}
+    told["identity"] = Identity(**told["identity"])
     return Prod(**{**told, "extensions": tuple(told["extensions"])})
 
 

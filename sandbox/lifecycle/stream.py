@@ -16,7 +16,7 @@ from sandbox.lifecycle.arrival import Copied, checked, sentinel
 from sandbox.lifecycle.holder import LOCKS, SNAPSHOT, held, here, seeing
 from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.progress import Watcher
-from sandbox.postgres import Access, as_role
+from sandbox.postgres import Access, as_role, hidden
 from sandbox.shell import Command, Result, Runner, change
 
 SCHEMA = ("--section=pre-data", "--section=post-data")  # of a dump without rows
@@ -94,6 +94,8 @@ class Stream:
 
     def checked(self, result: Result, wanted: Mapping[str, int]) -> Copied:
         """What the copy told; see `arrival.checked`."""
+        if why := hidden(self.target, result.stderr):
+            raise why  # of prod this was asked before
         return checked(self.run, self.prod, result, wanted)
 
     def restore(self, *options: str) -> Command:
@@ -219,7 +221,8 @@ class Stream:
         While the server looks at the copy, prod's is asked already.
         """
         look, ask = here(self.check.look()), self.answered(self.check.ask())
-        return f"{_stage('verify')}{look}{ask}{EXPECTING}{here(verify.COMPARE)}"
+        unforced, forced = here(verify.UNFORCED), here(verify.FORCED)
+        return f"{_stage('verify')}{unforced}{look}{ask}{EXPECTING}{here(verify.COMPARE)}{forced}"
 
 
 STOP = '[ -z "$failed" ] || exit 1\n'  # after `joined`

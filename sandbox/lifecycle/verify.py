@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.lifecycle import content
+from sandbox.lifecycle.programs import sql
 from sandbox.lifecycle.shape import COUNTED, RELATIONS, facts
 from sandbox.postgres import XID
 
@@ -41,6 +42,8 @@ EXPECT = (
     + "CREATE TEMP TABLE dolibarr_sandbox_expected (kind text, name text, low numeric, high numeric);\n"
     f"COPY {EXPECTED} FROM STDIN;\n"
 )
+# for the copy's session: before it is read, and after
+UNFORCED, FORCED = sql("forced_off"), ":forced\n"
 
 
 def _positions(columns: str) -> str:
