@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
+import stat
 import tempfile
 import time
 from pathlib import Path
@@ -21,8 +23,11 @@ def replace(path: Path, text: str, *, keep_owner: bool = False) -> None:
         keep_owner: run as root, give it to whoever owns the one that is there.
 
     Raises:
-        OSError: it cannot be written; the old one is as it was.
+        OSError: it cannot be written, or what is there is no file, such as a device; it is as it was.
     """
+    with contextlib.suppress(FileNotFoundError):
+        if not (stat.S_ISREG(mode := path.lstat().st_mode) or stat.S_ISLNK(mode)):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
     _forget_stale(path)
     descriptor, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", path.parent)  # born 600, O_EXCL
     try:

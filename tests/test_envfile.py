@@ -139,3 +139,13 @@ def test_what_a_killed_writer_left_is_cleared_by_the_next(tmp_path: Path) -> Non
     envfile.write_secret(tmp_path / ".env", "KEY=k\n")
     assert not stale.exists()
     assert fresh.exists()
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    """A device's name, such as /dev/zero, would be gone for everybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(Failed, match="it is no file"):
+            envfile.write_secret(path, "A=1\n")
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
