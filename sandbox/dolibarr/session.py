@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sandbox.dolibarr import browser
 from sandbox.dolibarr.confine import Window
 from sandbox.dolibarr.credentials import Credentials
+from sandbox.dolibarr.driver import discreet
 from sandbox.dolibarr.failure import DolibarrPageError
 from sandbox.dolibarr.trail import Trail
 from sandbox.errors import Failed, Refused, SandboxError, Unreachable
@@ -40,7 +41,8 @@ def administrator(
         Unreachable: the sandbox does not answer.
         Failed: anything else; a `DolibarrPageError` when a page is to blame.
     """
-    from playwright.sync_api import Error  # noqa: PLC0415  # only when a browser is wanted
+    with discreet():
+        from playwright.sync_api import Error  # noqa: PLC0415  # only when a browser is wanted
 
     from sandbox.dolibarr.admin import Admin  # noqa: PLC0415
     from sandbox.dolibarr.pages.site import Site  # noqa: PLC0415

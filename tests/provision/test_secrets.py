@@ -112,7 +112,9 @@ def test_a_secret_that_git_tracks_is_refused_before_anything_is_asked(
     assert proxy.asked == []
 
 
-def test_a_provision_does_not_tell_the_key_that_the_api_repeats(desk: Desk, proxy: Proxy, agent: str) -> None:
+def test_a_provision_tells_no_secret_that_is_repeated_or_debugged(
+    desk: Desk, proxy: Proxy, agent: str
+) -> None:
     def repeat(asked: Asked, answered: Answered) -> Answered:
         key = asked.headers.get("DOLAPIKEY")
         if key is None or not asked.path.startswith("/api/"):
@@ -124,10 +126,11 @@ def test_a_provision_does_not_tell_the_key_that_the_api_repeats(desk: Desk, prox
 
     proxy.after = repeat
     desk.write_tasks(agent, proxy.url)
-    done = run(desk.folder, "provision", "--headless", "--json")
+    done = run(desk.folder, "provision", "--headless", "--json", DEBUG="*", NODE_DEBUG="*")
     assert (done.returncode, document(done)["version"]) == (0, None)
     assert desk.key is not None
-    assert desk.key not in done.stdout + done.stderr
+    for secret in (desk.key, desk.erp.password):
+        assert secret not in done.stdout + done.stderr
 
 
 HIDING = """<div id="id-top"></div>
