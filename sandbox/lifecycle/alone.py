@@ -89,6 +89,7 @@ def _take(process: subprocess.Popen[str], database: str) -> None:
 def _end(process: subprocess.Popen[str]) -> None:
     with process:
         try:
-            process.communicate(timeout=_PATIENCE)
+            # said, not left to the session's end: the server may take its time for that
+            process.communicate("SELECT pg_advisory_unlock_all();\n", timeout=_PATIENCE)
         except (OSError, subprocess.TimeoutExpired):
             process.kill()

@@ -70,7 +70,9 @@ def _tables(version: int, whole: str) -> str:
         ELSE format('hashtextextended(ROW(%s)::text COLLATE "C", 0) & {_LAST}',
                     string_agg(format('t.%I', attname), ', ' ORDER BY place)) END AS bucket
       FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k (attnum, place) JOIN pg_attribute a USING (attnum)
-     WHERE a.attrelid = r.oid AND i.indrelid = r.oid AND i.indisprimary HAVING count(*) > 0) p ON true
+     WHERE a.attrelid = r.oid AND i.indrelid = r.oid AND i.indisprimary
+      -- what is generated does not travel, and cannot be what rows are told by
+    HAVING count(*) > 0 AND bool_and(attgenerated = '')) p ON true
   CROSS JOIN LATERAL (SELECT name = ANY ({whole}) AND keyed IS NOT NULL AND NOT EXISTS (
     SELECT FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0 AND attgenerated <> '') AS whole) w
  WHERE relkind = 'r'"""

@@ -86,8 +86,9 @@ _CLEAR = f"""CASE WHEN whole THEN
   WHERE (%2$s) IN (SELECT bucket FROM {STAGE}.differing WHERE number = %3$s) AND NOT EXISTS (
     SELECT FROM {STAGE}.rows_%3$s s WHERE %4$s AND NOT record_image_ne(ROW(%5$s), ROW(%6$s)))',
   own, bucket, number, keyed, of_t, of_s) END"""
-_FILL = f"""format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM {STAGE}.rows_%s s
-  WHERE NOT EXISTS (SELECT FROM ONLY %s t WHERE %s)', own, listed, listed, number, own, keyed)"""
+_FILL = f"""format('INSERT INTO %s %s OVERRIDING SYSTEM VALUE SELECT %s FROM {STAGE}.rows_%s s
+  WHERE NOT EXISTS (SELECT FROM ONLY %s t WHERE %s)',
+  own, '(' || listed || ')', listed, number, own, keyed)"""
 _READ_BACK = f"""format('INSERT INTO pg_temp.dolibarr_sandbox_come
   SELECT %1$s, count(*), sum(%3$s)
     FROM ONLY %4$s t JOIN {STAGE}.rows_%1$s s ON %5$s WHERE t.xmin = %2$L::xid',

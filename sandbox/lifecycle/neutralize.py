@@ -113,6 +113,14 @@ RULES: tuple[Rule, ...] = (
     *switched("payments", "PAYPAL_API_SANDBOX", "1"),  # empty or absent means live
     _blank("payments", "^PAYPAL_API_(?!SANDBOX$)"),
     _blank("payments", "^PAYBOX_"),
+    # a platform's test account is reached, too, while its credentials stand
+    _off("e-invoicing", "EINVOICING_LIVE", "EINVOICING_AUTO_SEND_ON_GENERATION"),
+    _off("e-invoicing", "EINVOICING_SEND_APPROVED_ON_VALIDATION", "EINVOICING_SEND_PAYMENT_SENT_STATUS"),
+    _off("e-invoicing", "EINVOICING_PRECHECK_DIRECTORY"),
+    _blank(
+        "e-invoicing", "^EINVOICING_(.*_)?(CLIENT_ID|USERNAME|PASSWORD|SECRET|API_KEY|TOKEN|REFRESH)(_|$)"
+    ),
+    _blank("e-invoicing", "^EINVOICING_AP_PRECHECK$"),
     *_emptied("OAuth", "llx_oauth_token", "llx_oauth_state"),
     _blank("OAuth", "^OAUTH_.*_(ID|SECRET)$"),
     _stopped("collectors", "llx_emailcollector_emailcollector", "status"),

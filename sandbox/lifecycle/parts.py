@@ -64,7 +64,8 @@ UNION ALL SELECT {row} FROM {table} WHERE t.ctid = ANY (ARRAY(SELECT unnest(plac
 
 
 def _within(pair: Pair) -> str:
-    first, last = (f"format('(%s,0)', (part + {more}) * {pair.blocks})::tid" for more in (0, 1))
+    # the table may have a column of that name
+    first, last = (f"format('(%s,0)', (part.part + {more}) * {pair.blocks})::tid" for more in (0, 1))
     return f"t.ctid >= {first} AND t.ctid < {last}"
 
 
