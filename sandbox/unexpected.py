@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from invoke.exceptions import CommandTimedOut, ThreadException
@@ -19,7 +20,7 @@ from sandbox.version import __version__
 
 _HERE = Path(__file__).parent
 # where answers of others are read: what is not as it should be there, they said
-_ANSWERS = {"engines/kubernetes/": "the cluster", "dolibarr/": "what answers at the URL"}
+_ANSWERS = {"engines/kubernetes/": "the cluster", "dolibarr/": "the server at the URL"}
 _UNREADABLE = (LookupError, TypeError, AttributeError, ValueError)
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -45,18 +46,29 @@ def explained(error: Exception) -> SandboxError:
     """
     if isinstance(error, SandboxError):
         return error
+    place = _place(error)
+    who = next((who for folder, who in _ANSWERS.items() if place.startswith(folder)), None)
+    if who is not None and isinstance(error, _UNREADABLE):
+        said = f"{type(error).__name__}: {first_line(error)}, at {place}"
+        return Failed(f"{who} answered what cannot be understood ({said})", _REPORT)
     for kind, meaning in _MEANINGS:
         if isinstance(error, kind):
             return meaning(error)
     whose = _OTHERS.get(type(error).__module__.partition(".")[0])
     if whose is not None:
         return Failed(f"{whose}: {type(error).__name__}: {first_line(error)}", "run it again; inv status")
-    place = _place(error)
-    who = next((who for folder, who in _ANSWERS.items() if place.startswith(folder)), None)
-    if who is not None and isinstance(error, _UNREADABLE):
-        said = f"{type(error).__name__}: {first_line(error)}, at {place}"
-        return Failed(f"{who} answered what cannot be understood ({said})", _REPORT)
     return _bug(error, place)
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Raise what stops this block as the error that it means; for those who go on after one."""
+    try:
+        yield
+    except SandboxError:
+        raise
+    except Exception as error:
+        raise explained(error) from error
 
 
 def _place(error: BaseException) -> str:

@@ -12,6 +12,7 @@ _SECOND_NAMES = {"propal": "propale"}
 
 
 _DIGITS = 20  # more than a user number has
+_LEVELS = 3  # of a right's name: module, permission and what is below that
 
 
 class Arms(Enum):
@@ -75,5 +76,6 @@ def _rights(tree: object, path: str = "") -> list[str]:
     """Flatten ``{"banque": {"lire": 1}}`` to ``["banque.lire"]``; only what is granted."""
     if isinstance(tree, dict):
         prefix = f"{path}." if path else ""
-        return [right for key, inner in tree.items() for right in _rights(inner, f"{prefix}{key}")]
+        inner = tree if prefix.count(".") < _LEVELS else {}
+        return [right for key, below in inner.items() for right in _rights(below, f"{prefix}{key}")]
     return [path] if path and str(tree) == "1" else []

@@ -13,6 +13,7 @@ from sandbox.lifecycle.adopt import Adopt, check_name
 from sandbox.lifecycle.runs import new_run
 from sandbox.settings import Settings
 from sandbox.shell import Runner, is_dry, lines
+from sandbox.unexpected import explaining
 
 _VERB = "refresh"
 
@@ -124,7 +125,8 @@ def newest(settings: Settings, runner: Runner, last: dict[str, Any] | None) -> D
     if settings.cluster is None or settings.cluster.cronjob is None:
         return None
     try:
-        found = jobs_for(settings, runner).newest()
+        with explaining():
+            found = jobs_for(settings, runner).newest()
     except SandboxError as error:
         place = settings.cluster.namespace
         return Detached("", place, "unknown", "?", None, None, error.what, error.next_step, "")

@@ -27,6 +27,7 @@ from sandbox.places import here
 from sandbox.settings import Settings
 from sandbox.shell import Runner
 from sandbox.typed import NotTyped, typed
+from sandbox.unexpected import explaining
 
 JOURNAL, LAST = f"{PAGE}.json", f"{LAST_PAGE}.json"  # the files, where they are files
 __all__ = ["JOURNAL", "LAST", "LOCK"]
@@ -216,11 +217,12 @@ def look(settings: Settings, runner: Runner | None = None) -> Look:
 
     A ledger that cannot be read is told as a problem.
     """
+    ledger = ledger_for(settings, runner)
     try:
-        ledger = ledger_for(settings, runner)
-        who = active(ledger)
-        told = None if who else _interrupted(ledger)
-        last = readable(ledger, LAST_PAGE)
+        with explaining():
+            who = active(ledger)
+            told = None if who else _interrupted(ledger)
+            last = readable(ledger, LAST_PAGE)
     except SandboxError as error:
         if settings.cluster is None:
             raise
