@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox import textfile
 from sandbox.errors import Failed
+from sandbox.unexpected import explained
 
 
 def replace(path: Path, content: dict[str, Any]) -> None:
@@ -43,9 +44,8 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failed(
-            f"{path} cannot be written: {error.strerror}", "make room there, then run it again"
-        ) from error
+        why = explained(error)
+        raise Failed(f"{path} cannot be written: {error.strerror}", why.next_step) from error
 
 
 class Damaged(ValueError):

@@ -7,6 +7,7 @@ the project's and `-f FILE` can be told from here; `arcodange` tells all of them
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,17 @@ from sandbox.unexpected import debugging, explained, first_line
 
 _READERS = (invoke_config.__file__, invoke_env.__file__, invoke_program.__file__)
 _Hook = Callable[[type[BaseException], BaseException, TracebackType | None], Any]
+
+
+def open_input() -> None:
+    """Where standard input is closed (`<&-`), have one that is empty: else the next file takes its place."""
+    try:
+        os.fstat(0)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDONLY)  # takes the lowest number that is free
+        if null == 0:
+            os.set_inheritable(0, True)
+            sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # until the end
 
 
 def explain_settings() -> None:

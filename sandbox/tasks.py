@@ -30,7 +30,7 @@ from sandbox.flags import (
 )
 from sandbox.session import Session, bind, checked_name, exit_with
 from sandbox.settings import Settings, project_root
-from sandbox.startup import explain_settings
+from sandbox.startup import explain_settings, open_input
 
 
 @sandbox_task(help={"json": JSON})
@@ -185,6 +185,7 @@ def collection(name: str = "sandbox", **defaults: Any) -> Collection:
     Raises:
         UsageError: the name cannot be a configuration key.
     """
+    open_input()
     explain_settings()
     made = Collection(checked_name(name))
     for item in bind(TASKS, name, defaults):

@@ -6,13 +6,43 @@ Everything of a lab is in the folder `.lab/` under the project's root. This modu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox import jsonfile
 from sandbox.errors import UsageError
+from sandbox.typed import NotTyped, typed
 
 HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Erp:
+    """The ERP's process: its id, and when it began, in seconds since the epoch."""
+
+    pid: int
+    born: float
+
+
+@dataclass(frozen=True)
+class State:
+    """What `lab.json` holds, as far as it is looked at before it is used."""
+
+    size: int
+    database_port: int
+    programs: str
+    url: str
+    instances: Mapping[str, str]
+    erp_port: int | None = None
+    erp: Erp | None = None
+    dolibarr: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no port."""
+        if not {self.database_port, self.erp_port or 1} <= set(range(1, 65536)):
+            raise NotTyped("a port", "is none")
 
 
 def folder_of(root: Path) -> Path:
@@ -28,9 +58,12 @@ def read_state(folder: Path) -> dict[str, Any]:
     """
     path = folder / "lab.json"
     try:
-        return jsonfile.read(path) or {}
-    except jsonfile.Damaged as error:
-        raise UsageError(f"{path} cannot be read: {error}", _REMAKE) from None
+        state = jsonfile.read(path) or {}
+        if state:
+            typed(State, state)
+    except (jsonfile.Damaged, NotTyped) as error:
+        raise UsageError(f"{path} is damaged: {error}", _REMAKE) from None
+    return state
 
 
 def configuration(root: Path) -> dict[str, Any] | None:
@@ -45,10 +78,7 @@ def configuration(root: Path) -> dict[str, Any] | None:
     state = read_state(folder)
     if not state:
         return None
-    try:
-        return _tree(folder, state)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{folder / 'lab.json'} is damaged: {error!r}", _REMAKE) from error
+    return _tree(folder, state)
 
 
 _REMAKE = "stop the lab with: inv lab.down, remove the folder .lab, then run: inv lab.up"

@@ -90,8 +90,7 @@ class Server:
 
     def _make(self, initdb: Path, secret: Path) -> None:
         owner = user.choose(initdb, self.data)
-        self.data.mkdir(mode=0o700)
-        os.chown(self.data, owner.uid, owner.gid)
+        owner.make(self.data)
         argv = (
             *(*owner.words, str(initdb), f"--pgdata={self.data}"),
             *("--username", SUPERUSER, "--pwfile", str(secret), "--auth", "scram-sha-256"),

@@ -41,6 +41,20 @@ class User:
         said = [line for line in lines(done.stderr) if "hint:" not in line]
         return "" if done.returncode == 0 else (said or [f"exit code {done.returncode}"])[-1]
 
+    def make(self, data: Path) -> None:
+        """Make the data folder, which is this user's alone.
+
+        Raises:
+            UsageError: it cannot be given to that user.
+        """
+        data.mkdir(mode=0o700)
+        try:
+            os.chown(data, self.uid, self.gid)
+        except OSError as error:
+            data.rmdir()
+            why = f"{data} cannot be given to uid {self.uid}, as whom PostgreSQL would run: {error.strerror}"
+            raise UsageError(why, _PLAIN) from None
+
 
 def choose(initdb: Path, data: Path) -> User:
     """The user for a new data folder: the first one as whom `initdb` runs.
