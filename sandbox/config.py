@@ -17,6 +17,7 @@ from sandbox.errors import UsageError
 from sandbox.schema import DATABASE, SCHEMA, Tree
 
 LEVELS = ("runtime", "project", "user", "system")  # Invoke's, of files, the highest first
+TABLE = "correct it there; README.md has a table of all settings"
 _LONGEST = 80  # characters of a wrong value that are shown
 
 
@@ -64,6 +65,7 @@ class Reader:
                 if not isinstance(value, dict):
                     raise UsageError(
                         f"{label} must hold {', '.join(schema[key])}; got {kind(value)}{self.source(here)}",
+                        TABLE,
                     )
                 self.refuse_unknown(value, schema[key], here)
 
@@ -86,7 +88,7 @@ class Reader:
         except ValueError as error:
             shown = "a text with a password in it" if "@" in str(value) else _shortened(repr(value))
             raise UsageError(
-                f"{self.name}.{path} must be {error}; got {shown}{self.source(keys)}",
+                f"{self.name}.{path} must be {error}; got {shown}{self.source(keys)}", TABLE
             ) from None
 
     def path(self, root: Path, key: str, default: str | None = None) -> Path | None:
@@ -114,6 +116,7 @@ class Reader:
             raise UsageError(
                 f"{self.name}.{prefix}.name is not set, though {prefix}.{keys[0]} is"
                 f"{self.source((*prefix.split('.'), keys[0]))}",
+                TABLE,
             )
         return {key: self.get(f"{prefix}.{key}") for key in keys}
 

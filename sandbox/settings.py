@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sandbox.config import (
+    TABLE,
     Reader,
     environment,
     kind,
@@ -187,7 +188,7 @@ def load(
     given = plain(config[name]) if name in config else {}
     source = sources(config, name, dict(base or {}))
     if not isinstance(given, dict):
-        raise UsageError(f"{name} must hold settings; got {kind(given)}{source(())}")
+        raise UsageError(f"{name} must hold settings; got {kind(given)}{source(())}", TABLE)
     refuse_unknown_variables(name, [key for key in config if isinstance(key, str)])
     given = merged(
         merged(given, environment(SCHEMA, f"INVOKE_{name.upper()}")), level(config, "runtime", name)
@@ -196,7 +197,7 @@ def load(
     reader.refuse_unknown(reader.tree, SCHEMA)
     script = reader.path(root, "refresh.script")
     if script is not None and not script.is_file():
-        raise UsageError(f"{name}.refresh.script is no file: {script}{source(('refresh', 'script'))}")
+        raise UsageError(f"{name}.refresh.script is no file: {script}{source(('refresh', 'script'))}", TABLE)
     passwords = reader.path(root, "postgres.passwords")
     if passwords is not None and not passwords.is_file():
         raise UsageError(

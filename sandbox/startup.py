@@ -88,7 +88,7 @@ def _of_settings(error: Exception) -> SandboxError | None:
     if "config_path" in found.get("execute", {}):
         path = found["execute"]["config_path"]
         return UsageError(f"tasks.executor_class names no class: {path!r}", f"set it to {EXECUTOR}")
-    if "merge_dicts" in found:
+    if "merge_dicts" in found and not isinstance(error, RecursionError):
         keys = [
             str(frame.f_locals["key"]) for frame in _frames(error.__traceback__) if "key" in frame.f_locals
         ]

@@ -113,6 +113,18 @@ def test_root_who_can_be_nobody_else_is_told_what_to_do(closed: Path) -> None:
 
 @as_root
 @pytest.mark.slow
+def test_root_who_may_give_no_folder_away_is_told_what_to_do(closed: Path) -> None:
+    ops(closed)
+    code = "import sys; from invoke import main; sys.argv[1:] = ['lab.up']; main.program.run()"
+    refused = python(closed, code, "setpriv", "--bounding-set", "-setfcap,-chown")
+    assert refused.returncode == 2
+    assert "postgres cannot be given to uid 65534" in refused.stderr
+    assert "next: run it as a plain user" in refused.stderr
+    assert not (closed / ".lab" / "postgres").exists()
+
+
+@as_root
+@pytest.mark.slow
 def test_data_of_somebody_whom_we_cannot_be_is_told(closed: Path) -> None:
     assert python(closed, SERVER).returncode == 0
     if (closed / "data").stat().st_uid != 0:

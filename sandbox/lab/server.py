@@ -172,14 +172,8 @@ class Server:
         Raises:
             UsageError: the data folder belongs to somebody whom we cannot be.
         """
-        argv = (
-            *user.owner(self.data).words,
-            str(programs() / "postgres"),
-            "-D",
-            str(self.data),
-            "-p",
-            str(port),
-        )
+        words = (str(programs() / "postgres"), "-D", str(self.data), "-p", str(port))
+        argv = (*user.owner(self.data).words, *words)
         with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as log:
             process = subprocess.Popen(
                 argv,
