@@ -68,7 +68,7 @@ def found(world: World) -> list[str]:
     """Where in the sandbox a secret of prod's stands."""
     with world.session(world.sandbox) as session:
         tables = session.execute(
-            "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'm')"
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'm') AND relispopulated"
             " AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')"
         ).fetchall()
         return [
@@ -130,3 +130,31 @@ def test_a_mark_that_is_written_and_taken_away_starts_nothing_either(world: Shel
     query = "SELECT value FROM llx_const WHERE name = 'DOLIBARR_SANDBOX'"
     assert world.rows(world.sandbox, query) == [(run,)]
     clean(world)
+
+
+MADE = """
+CREATE MATERIALIZED VIEW known AS SELECT login, api_key FROM llx_user;
+CREATE VIEW through AS SELECT api_key FROM known;
+CREATE MATERIALIZED VIEW twice AS SELECT t.api_key, c.value FROM through t, llx_const c;
+CREATE INDEX ON twice (value);
+CREATE MATERIALIZED VIEW not_yet AS SELECT value FROM llx_const WITH NO DATA;
+CREATE MATERIALIZED VIEW others AS SELECT nom FROM llx_societe;
+ANALYZE;
+"""
+
+
+@pytest.mark.parametrize("strategy", ["swap", "in-place"])
+def test_materialized_views_of_what_is_muted_are_filled_again(world: Shelved, strategy: str) -> None:
+    world.overlay = {"refresh": {"strategy": strategy}}
+    world.fill(world.prod, PROD, MADE)
+    try:
+        world.refresh(db_only=True)
+        clean(world)
+        filled = "SELECT relname::text, relispopulated FROM pg_class WHERE relkind = 'm' ORDER BY 1"
+        assert world.rows(world.sandbox, filled) == world.rows(world.prod, filled)
+        assert world.rows(world.sandbox, "SELECT count(*) FROM others") == [(500,)]
+        known = "SELECT string_agg(s::text, '') FROM pg_stats s WHERE schemaname = 'public'"
+        (statistics,) = world.rows(world.sandbox, known)[0]
+        assert [secret for secret in SECRETS if secret in statistics] == []
+    finally:
+        world.fill(world.prod, PROD, "DROP MATERIALIZED VIEW known, not_yet, others CASCADE")

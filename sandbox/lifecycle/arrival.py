@@ -44,6 +44,8 @@ def checked(run: str, prod: Access, result: Result, wanted: Mapping[str, int]) -
         SandboxError: a program failed, or a proof is missing.
     """
     told = together(result.stdout)
+    if refused := neutralize.refused(result.stderr):
+        raise refused
     ends = re.findall(rf"^dolibarr-sandbox {re.escape(run)} (\w+) (\d+)$", result.stdout, re.MULTILINE)
     good = Counter(name for name, code in ends if code == "0") == Counter(wanted)
     if result.exited != 0 or not good or len(ends) != sum(wanted.values()) or "verified" not in told:
@@ -61,8 +63,6 @@ def _why(prod: Access, result: Result, ends: list[tuple[str, str]]) -> SandboxEr
     # whoever worked beside the comparison may have stumbled over the same before
     if differs := re.search(r"the copy is not what prod holds.*", result.stderr):
         return Failed(differs[0].strip(), "run it again; if it stays so, report it")
-    if why := neutralize.refused(result.stderr):
-        return why
     step = ""
     if "out of shared memory" in said:  # each object that is dropped or made takes a lock until the end
         step = "raise max_locks_per_transaction on the sandbox's server, or set refresh.strategy: swap"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from sandbox.errors import Failed
 from sandbox.lifecycle import mark, triggers
+from sandbox.lifecycle.programs import sql
 from sandbox.postgres import literal
 
 MARK = mark.NAME  # this constant makes a database a sandbox; its value is the run that made it
@@ -227,7 +228,7 @@ def script(run: str, *, everything: bool) -> str:
     rules: Iterable[Rule] = (*KEYS, *(RULES if everything else ()))
     calls = "".join(_call(rule) for rule in rules)
     # unguarded: what carries no mark must never be taken for a finished sandbox
-    return f"{_SETUP}{triggers.off(TABLES)}{calls}{mark.written(run)}{_TELL}"
+    return f"{triggers.off(TABLES)}{_SETUP}{calls}{mark.written(run)}{sql('renewed')}{_TELL}"
 
 
 def refused(said: str) -> Failed | None:

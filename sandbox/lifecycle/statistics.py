@@ -19,13 +19,14 @@ _QUIET = "SET client_min_messages = error;\n"
 ANALYZE = f"{_QUIET}ANALYZE;\n{_SIZE}"
 
 _MUTED = f"""SELECT to_regclass(name)::oid FROM unnest('{{{",".join(TABLES)}}}'::text[]) name"""
-# ANALYZE leaves those of a table that is empty now as they were
+# ANALYZE leaves those of a table that is empty now as they were; a materialized view may be made of one
 _FORGET = f"""SELECT to_regproc('pg_catalog.pg_clear_attribute_stats') IS NOT NULL AS clears \\gset
 \\if :clears
 SELECT count(pg_clear_attribute_stats(schemaname, tablename, attname, inherited)) AS cleared
   FROM pg_stats JOIN pg_namespace ON nspname = schemaname
   JOIN pg_class c ON relname = tablename AND relnamespace = pg_namespace.oid
-  LEFT JOIN pg_index ON indexrelid = c.oid WHERE coalesce(indrelid, c.oid) IN ({_MUTED}) \\gset
+  LEFT JOIN pg_index ON indexrelid = c.oid
+ WHERE coalesce(indrelid, c.oid) IN ({_MUTED} UNION SELECT oid FROM pg_class WHERE relkind = 'm') \\gset
 \\endif
 """
 
