@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,17 @@ _LATER = 1.0  # seconds: before a session's own limit, who watches prod's locks 
 _LOCKS = """SELECT FROM (SELECT set_config('lock_timeout', min(ms)::text, false) AS ms FROM (
   SELECT nullif(extract(epoch FROM current_setting(name)::interval) * 1000, 0)::bigint AS ms
     FROM unnest(ARRAY['lock_timeout', 'statement_timeout']) name UNION ALL SELECT {}) l) s WHERE ms IS NULL"""
-# servers before 14 do not know it, and systems that cannot tell refuse it: as a session's option, fatally
-WATCH = f"""SELECT json_build_object('watches', version() LIKE '%linux%' AND EXISTS (
-  SELECT FROM pg_catalog.pg_settings WHERE name = '{_WATCHING}' AND context = 'user'));
+# for a superuser of PostgreSQL 17 or later: no event trigger of a copy acts on what is done to it
+_SILENT = "event_triggers=off"
+# SQL that tells which of these options a session may begin with: servers before 14 do not know the first, and
+# systems that cannot tell refuse it; as a session's option, fatally
+ABLE = f"""SELECT json_build_object('able', array_to_json(array_remove(ARRAY[
+  CASE WHEN version() LIKE '%linux%' THEN (SELECT 'watches' FROM pg_catalog.pg_settings
+    WHERE name = '{_WATCHING}' AND context = 'user') END,
+  CASE WHEN current_setting('is_superuser') = 'on' THEN (SELECT 'silences' FROM pg_catalog.pg_settings
+    WHERE name = 'event_triggers') END], NULL)));
 """  # noqa: S608  # a name of ours
+_OPTIONS = {"watches": f" -c {_WATCHING}={_EVERY}", "silences": f" -c {_SILENT}"}
 _QUIETLY = ("-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1")
 _NO_PRIVILEGES = ("--no-owner", "--no-acl")
 _AS_DATA = ("--no-publications", "--no-subscriptions", "--no-security-labels", "--no-tablespaces")
@@ -89,7 +96,7 @@ class Access:
         patience: float,
         locks: float,
         run: str,
-        watches: bool = False,
+        able: Iterable[str] = (),
     ) -> Access:
         """The only way to a side's database; one to prod is always read-only.
 
@@ -101,7 +108,7 @@ class Access:
             patience: how long to wait for a connection, in seconds.
             locks: how long our sessions on prod wait for a lock, in seconds.
             run: the run's id, by which its sessions are recognised.
-            watches: the server said to `WATCH` that it can end a query whose client is gone.
+            able: what the server said to `ABLE`.
         """
         if side.database is None:
             raise UsageError(f"{setting} is not set", f"set {setting}.name, host, port and user")
@@ -111,7 +118,7 @@ class Access:
             "PGAPPNAME": f"{APPLICATION}/{run}" if run else APPLICATION,
             "PGCONNECT_TIMEOUT": str(max(2, math.ceil(patience))),
             "PGOPTIONS": (_READ_ONLY if side.name == "prod" else _PATIENT)
-            + (f" -c {_WATCHING}={_EVERY}" if watches else ""),
+            + "".join(option for name, option in _OPTIONS.items() if name in able),
         }
         if run:
             env[RUN_VARIABLE] = run

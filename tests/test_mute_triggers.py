@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from sandbox.engines import engine_for
-from sandbox.lab.access import PROD
+from sandbox.lab.access import PROD, SANDBOX
 from sandbox.lifecycle import mark
 from sandbox.shell import observe
 from tests.checkpoint_world import Shelved
 from tests.incremental import incremental
-from tests.worlds import PRODS, SCHEMA, World, context
+from tests.worlds import PRODS, SCHEMA, World, context, same
 
 SECRETS = ("prods-own-key", "made-up", "sk_live_secret", "smtp-secret", "https://hook.example", "hook-token")
 WATCHED = """
@@ -158,3 +158,43 @@ def test_materialized_views_of_what_is_muted_are_filled_again(world: Shelved, st
         assert [secret for secret in SECRETS if secret in statistics] == []
     finally:
         world.fill(world.prod, PROD, "DROP MATERIALIZED VIEW known, not_yet, others CASCADE")
+
+
+EVENTS = """
+CREATE TABLE ddl_log (tag text);
+CREATE FUNCTION log_it() RETURNS event_trigger LANGUAGE plpgsql AS
+  $$ BEGIN INSERT INTO ddl_log VALUES (tg_tag); END $$;
+CREATE EVENT TRIGGER made ON ddl_command_end EXECUTE FUNCTION log_it();
+CREATE EVENT TRIGGER gone ON sql_drop EXECUTE FUNCTION log_it();
+ALTER EVENT TRIGGER gone ENABLE ALWAYS;
+"""
+
+
+@pytest.fixture
+def powerful(lab_root: Path, tmp_path: Path) -> Iterator[Shelved]:
+    """Both owners are superusers, as where one image's only role made everything."""
+    made = Shelved(lab_root, tmp_path)
+    made.make()
+    for role in (PROD, SANDBOX):
+        made.rows("postgres", f"ALTER ROLE {role} SUPERUSER")
+    made.fill(made.prod, PROD, EVENTS)
+    yield made
+    for role in (PROD, SANDBOX):
+        made.rows("postgres", f"ALTER ROLE {role} NOSUPERUSER")
+    made.drop()
+
+
+def test_event_triggers_of_a_superuser_act_on_nothing_that_is_done_to_a_copy(powerful: Shelved) -> None:
+    world = powerful
+    events = "SELECT evtname, evtenabled::text FROM pg_event_trigger ORDER BY 1"
+    for strategy in ("in-place", "in-place", "swap"):
+        world.overlay = {"refresh": {"strategy": strategy}}
+        world.refresh(db_only=True)
+        same(world)
+        assert world.rows(world.sandbox, events) == world.rows(world.prod, events)
+    world.save()
+    world.rows(world.prod, "UPDATE llx_societe SET nom = 'changed' WHERE rowid = 7")
+    incremental(world.refresh(db_only=True))
+    same(world)
+    assert world.rows(world.sandbox, events) == world.rows(world.prod, events)
+    world.rewind()

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.engines import Engine, engine_for
 from sandbox.lifecycle.observe import observe_prod, observe_sandbox
-from sandbox.postgres import WATCH, together
+from sandbox.postgres import ABLE, together
 from sandbox.shell import observe
 from tests.worlds import World, context
 
@@ -63,12 +63,12 @@ def test_a_query_whose_client_was_killed_ends(world: World, engine: Engine, side
 
 def test_a_server_that_cannot_do_it_is_asked_for_nothing(engine: Engine) -> None:
     place = engine.settings.sandbox
-    unknown = WATCH.replace("client_connection_check_interval", "no_such_setting")
-    elsewhere = WATCH.replace("linux", "another system")
-    for script, watches in ((WATCH, True), (unknown, False), (elsewhere, False)):
+    unknown = ABLE.replace("client_connection_check_interval", "no_such_setting")
+    elsewhere = ABLE.replace("linux", "another system")
+    for script, able in ((ABLE, ["watches"]), (unknown, []), (elsewhere, [])):
         told = observe(context(), engine.access(place).psql(script).text())
-        assert (told.exited, together(told.stdout), told.stderr) == (0, {"watches": watches}, "")
-    engine.learn(place, watches=True)
+        assert (told.exited, together(told.stdout), told.stderr) == (0, {"able": able}, "")
+    engine.learn(place, ["watches"])
     assert "client_connection_check_interval" in engine.access(place).env["PGOPTIONS"]
-    engine.learn(place, watches=False)
+    engine.learn(place, [])
     assert "client_connection_check_interval" not in engine.access(place).env["PGOPTIONS"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from sandbox.engines.files import FileLedger
@@ -43,12 +44,12 @@ class Engine(Protocol):
     def access(self, side: Side) -> Access:
         """How PostgreSQL's programs reach a side's database; prod's sessions are always read-only."""
 
-    def learn(self, side: Side, *, watches: bool) -> None:
+    def learn(self, side: Side, able: Iterable[str]) -> None:
         """Remember what a side's server told of itself, for the sessions that follow.
 
         Args:
             side: whose server it is.
-            watches: it can end a query whose client is gone (`postgres.WATCH`).
+            able: which of our options its sessions may have (`postgres.ABLE`).
         """
 
     def database_command(self, side: Side, text: str) -> str:

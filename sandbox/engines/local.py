@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ class LocalEngine:
 
     settings: Settings
     run: str = ""
-    _watching: set[str] = field(default_factory=set, compare=False)
+    _able: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def alone(self) -> bool:
@@ -57,12 +58,12 @@ class LocalEngine:
             patience=self.settings.timeouts.connect,
             locks=self.settings.refresh.lock_timeout,
             run=self.run,
-            watches=side.name in self._watching,
+            able=self._able.get(side.name, ()),
         )
 
-    def learn(self, side: Side, *, watches: bool) -> None:
-        """Remember whether a side's server can end a query whose client is gone."""
-        (self._watching.add if watches else self._watching.discard)(side.name)
+    def learn(self, side: Side, able: Iterable[str]) -> None:
+        """Remember which of our options a side's sessions may have."""
+        self._able[side.name] = tuple(able)
 
     def database_command(self, side: Side, text: str) -> str:
         """The same text: every database is reached over the network from here."""

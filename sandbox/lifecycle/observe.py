@@ -13,7 +13,7 @@ from sandbox.lifecycle import blocked, grants, left, reader
 from sandbox.lifecycle.left import Left
 from sandbox.lifecycle.mark import NAME as MARK
 from sandbox.lifecycle.shape import OWNERS, RELATIONS
-from sandbox.postgres import APPLICATION, LOOKING, WATCH, Access, failure, literal, together
+from sandbox.postgres import ABLE, APPLICATION, LOOKING, Access, failure, literal, together
 from sandbox.settings import Side
 from sandbox.shell import Result, Runner, observe
 
@@ -137,8 +137,8 @@ def observe_prod(engine: Engine, runner: Runner) -> Prod:
         Refused: something that travels cannot be without something that does not.
     """
     access = engine.access(engine.settings.prod)
-    told = ask(engine, runner, engine.settings.prod, access, WATCH + _PROD)
-    engine.learn(engine.settings.prod, watches=told.pop("watches"))
+    told = ask(engine, runner, engine.settings.prod, access, ABLE + _PROD)
+    engine.learn(engine.settings.prod, told.pop("able"))
     told["left"] = Left.told(told["left"])
     reader.refuse({"unread": told.pop("unread")}, told["user"])
     if "mark" not in told:
@@ -165,8 +165,8 @@ def observe_more(engine: Engine, runner: Runner, more: str) -> tuple[Sandbox, di
     """See `observe_sandbox`; asks `more` in the same session, and returns all that was told beside."""
     side = engine.settings.sandbox
     access = engine.access(side)
-    told = ask(engine, runner, side, access, WATCH + _sandbox(access.database.name) + more)
-    engine.learn(side, watches=told.pop("watches"))
+    told = ask(engine, runner, side, access, ABLE + _sandbox(access.database.name) + more)
+    engine.learn(side, told.pop("able"))
     seen = Sandbox(
         version=told["version"],
         identity=Identity(**told["identity"]),

@@ -1,6 +1,6 @@
 -- Within a transaction: writing to some tables starts nothing of the database's own, and their owner sees every row of theirs.
 -- Off are the triggers and the rules of these tables, of their heirs and partitions, and of tables to which a foreign key hands a
--- change on; row security where it is forced on the owner; and event triggers. `triggers_on` puts back what was on, exactly.
+-- change on; and row security where it is forced on the owner. `triggers_on` puts back what was on, exactly.
 -- Variables: tables, an array of their names; events, which writes are to come: 4 INSERT + 8 DELETE + 16 UPDATE.
 -- Sets off and back, the statements; both are empty where nothing is to be switched off.
 WITH RECURSIVE written (oid) AS (
@@ -27,15 +27,10 @@ WITH RECURSIVE written (oid) AS (
   UNION ALL
   SELECT place, format('ALTER TABLE %s', own), NULL, 'NO FORCE ROW LEVEL SECURITY', 'FORCE ROW LEVEL SECURITY'
     FROM owned WHERE relforcerowsecurity
-), all_found AS (
-  SELECT * FROM found
-  UNION ALL  -- they would see how the others are switched off and on
-  SELECT -1, format('ALTER EVENT TRIGGER %I', evtname), evtenabled, 'DISABLE', ''
-    FROM pg_event_trigger WHERE evtenabled <> 'D' AND pg_has_role(evtowner, 'USAGE')
 )
 -- a partitioned table's trigger takes its partitions' with it: what is said of those comes last
 SELECT coalesce(string_agg(concat(what, ' ', forward, ';'), ' ' ORDER BY place), '') AS off,
        coalesce(string_agg(concat(what, ' ', CASE state WHEN 'O' THEN 'ENABLE ' WHEN 'R' THEN 'ENABLE REPLICA '
-         WHEN 'A' THEN 'ENABLE ALWAYS ' END, backward, ';'), ' ' ORDER BY place < 0, place), '') AS back
-  FROM all_found \gset
+         WHEN 'A' THEN 'ENABLE ALWAYS ' END, backward, ';'), ' ' ORDER BY place), '') AS back
+  FROM found \gset
 :off

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +34,7 @@ class KubernetesEngine:
     runner: Runner
     run: str = ""
     _found: dict[Pod, Container] = field(default_factory=dict)
-    _watching: set[str] = field(default_factory=set)
+    _able: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -74,12 +75,12 @@ class KubernetesEngine:
             patience=self.settings.timeouts.connect,
             locks=self.settings.refresh.lock_timeout,
             run=self.run,
-            watches=side.name in self._watching,
+            able=self._able.get(side.name, ()),
         )
 
-    def learn(self, side: Side, *, watches: bool) -> None:
-        """Remember whether a side's server can end a query whose client is gone."""
-        (self._watching.add if watches else self._watching.discard)(side.name)
+    def learn(self, side: Side, able: Iterable[str]) -> None:
+        """Remember which of our options a side's sessions may have."""
+        self._able[side.name] = tuple(able)
 
     def container(self, side: Side, what: What) -> Container:
         """The one container that holds a side's database or documents.
