@@ -1,6 +1,7 @@
 """One HTTP request to the host of its URL, and the whole of it within one deadline, however a server drips.
 
-Each wait for the network, from the name's look-up to the last byte, lasts at most for the time that is left.
+Each wait for the network, from the name's look-up to the last byte, lasts at most for the time that is left:
+`requests`, whose timeouts are about one wait each, speaks through a socket that keeps to that.
 Nothing stands between: no proxy, no redirect, no cookie, and nothing of the environment's but whom to trust.
 """
 
@@ -17,7 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from sandbox.settings import Timeouts
 from sandbox.version import __version__
@@ -25,7 +32,6 @@ from sandbox.version import __version__
 _LARGEST = 4 * 1024 * 1024  # bytes of a body
 _PIECE = 65536
 _PORTS = {"http": 80, "https": 443}
-_LEFT = "%/:@!$&'()*+,;=~?"  # what a URL may hold as it is
 _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
     (ssl.SSLCertVerificationError, "its TLS certificate is not trusted (REQUESTS_CA_BUNDLE names your own)"),
     (ssl.SSLError, "what answers does not speak TLS as it should"),
@@ -33,6 +39,7 @@ _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
     (ConnectionRefusedError, "connection refused"),
     (UnicodeError, "its name does not resolve"),
 )
+_FAILURES = (OSError, http.client.HTTPException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 class NoAnswer(Exception):
@@ -109,30 +116,61 @@ def request(  # noqa: PLR0913, PLR0917
         sock.until = min(until, time.monotonic() + timeouts.read)
         try:
             return _exchanged(sock, method, parts, headers, body)
-        except TimeoutError:
-            raise NoAnswer(f"no whole answer within {timeouts.read:g} s") from None
-        except (OSError, http.client.HTTPException) as error:
+        except _FAILURES as error:
+            if time.monotonic() >= sock.until:
+                raise NoAnswer(f"no whole answer within {timeouts.read:g} s") from None
             raise NoAnswer(_why(error)) from None
+
+
+class _Adapter(HTTPAdapter):
+    """What `requests` sends through: the one socket that is there."""
+
+    def __init__(self, sock: _Socket | _Tls, parts: SplitResult) -> None:
+        super().__init__(max_retries=0)
+        self._pool = _Pool(sock, parts)
+
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
+        """Whatever `requests` would choose for the URL; no proxy is among it."""
+        return self._pool
+
+
+class _Pool(HTTPConnectionPool):
+    def __init__(self, sock: _Socket | _Tls, parts: SplitResult) -> None:
+        super().__init__(parts.hostname or "", _port(parts), retries=False)
+        self.scheme, self._sock = parts.scheme, sock
+
+    def _new_conn(self) -> HTTPConnection:
+        kind = HTTPSConnection if self.scheme == "https" else HTTPConnection
+        connection = kind(self.host, self.port)
+        connection.sock = self._sock
+        return connection
 
 
 def _exchanged(
     sock: _Socket | _Tls, method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes | None
 ) -> Reply:
-    connection = http.client.HTTPConnection(parts.hostname or "", _port(parts))
-    connection.default_port, connection.sock = _PORTS[parts.scheme], sock
-    target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_LEFT)
     mine = {"User-Agent": f"dolibarr-sandbox/{__version__}", "Connection": "close"}
-    connection.request(method, target, body, {**mine, **headers})
-    with connection.getresponse() as response:
-        content = b""
-        while piece := response.read(_PIECE):
-            content += piece
-            if len(content) > _LARGEST:
-                raise NoAnswer(f"its answer has more than {_LARGEST:,} bytes")
-        if response.length:
-            raise NoAnswer("its answer was cut off")
-        kind, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
-        return Reply(response.status, kind.lower(), location, content)
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy, no netrc
+        session.headers.clear()
+        session.mount(f"{parts.scheme}://", _Adapter(sock, parts))
+        answer = session.request(
+            method,
+            parts.geturl(),
+            headers={**mine, **headers},
+            data=body,
+            stream=True,
+            allow_redirects=False,
+            timeout=_left(sock.until),
+        )
+        with answer as response:
+            content = b""
+            while piece := response.raw.read(_PIECE, decode_content=False):
+                content += piece
+                if len(content) > _LARGEST:
+                    raise NoAnswer(f"its answer has more than {_LARGEST:,} bytes")
+            kind, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
+            return Reply(response.status_code, kind.lower(), location, content)
 
 
 def _connected(parts: SplitResult, until: float) -> _Socket | _Tls:
@@ -202,9 +240,13 @@ def _port(parts: SplitResult) -> int:
     return parts.port or _PORTS[parts.scheme]
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     """What an error means; its own text may hold what the server said."""
     for kind, meaning in _MEANINGS:
         if isinstance(error, kind):
             return meaning
+    if isinstance(error, urllib3.exceptions.IncompleteRead):
+        return "its answer was cut off"
+    if isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)) and error.__context__:
+        return _why(error.__context__)  # what it was made of
     return "network unreachable" if "unreachable" in str(error) else type(error).__name__
