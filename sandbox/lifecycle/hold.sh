@@ -45,11 +45,18 @@ holding=$!
 exec 7>"$box/in" 8<"$box/out"
 say "$hold" >&7
 read -r holder DOLIBARR_SANDBOX_LOCKS <&8 || { rm -rf "$box"; given_up 1; }
-watched <"$box/look" >"$box/up" 7>&- 8<&- &
+# closed by `exec`: a shell keeps a copy of what it closes for a function, and the holder's input would not end
+(
+exec 7>&- 8<&-
+watched
+) <"$box/look" >"$box/up" &
 watching=$!
 exec 9>"$box/look" 6<"$box/up"
 rm -rf "$box"
-looking >&9 2>/dev/null 4>&- 6<&- 7>&- 8<&- 9>&- &
+(
+exec >&9 2>/dev/null 4>&- 6<&- 7>&- 8<&- 9>&-
+looking
+) &
 asking=$!
 exec 9>&-
 read -r what DOLIBARR_SANDBOX_SNAPSHOT <&8 || given_up 1
