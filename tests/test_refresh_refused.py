@@ -67,7 +67,7 @@ def test_a_dry_run_prints_every_change_and_makes_none(
 ) -> None:
     for strategy in ("swap", "in-place"):
         world.overlay = {"refresh": {"strategy": strategy}}
-        report = world.refresh(dry=True)
+        report = world.refresh(runner=context(dry=True, echo=True))
         assert report.dry
         printed = capfd.readouterr().out
         words = ["pg_dump", "pg_restore", "llx_user SET api_key = NULL", "cp -RpP"]

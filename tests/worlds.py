@@ -247,9 +247,9 @@ class World:
         )
 
 
-def context(*, dry: bool = False) -> Context:
+def context(*, dry: bool = False, echo: bool = False) -> Context:
     """What a task hands down."""
-    return Context(Config(overrides={"run": {"dry": dry}, "runners": {"local": Process}}))
+    return Context(Config(overrides={"run": {"dry": dry, "echo": echo}, "runners": {"local": Process}}))
 
 
 def same(world: World) -> None:
