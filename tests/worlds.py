@@ -228,7 +228,11 @@ class World:
         real = Path(given["postgres"]["programs"])
         for program in ("psql", "pg_dump", "pg_restore"):
             if program in scripts:
-                (folder / program).write_text(f"#!/bin/sh\nREAL={real / program}\n{scripts[program]}\n")
+                # the lock's psql is talked to all the while
+                alone = 'case "${PGAPPNAME-}" in *:lock) exec "$REAL" "$@" ;; esac'
+                (folder / program).write_text(
+                    f"#!/bin/sh\nREAL={real / program}\n{alone}\n{scripts[program]}\n"
+                )
                 (folder / program).chmod(0o755)
             else:
                 (folder / program).symlink_to(real / program)

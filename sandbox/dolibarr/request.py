@@ -150,27 +150,16 @@ def _exchanged(
     sock: _Socket | _Tls, method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes | None
 ) -> Reply:
     mine = {"User-Agent": f"dolibarr-sandbox/{__version__}", "Connection": "close"}
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy, no netrc
-        session.headers.clear()
-        session.mount(f"{parts.scheme}://", _Adapter(sock, parts))
-        answer = session.request(
-            method,
-            parts.geturl(),
-            headers={**mine, **headers},
-            data=body,
-            stream=True,
-            allow_redirects=False,
-            timeout=_left(sock.until),
-        )
-        with answer as response:
-            content = b""
-            while piece := response.raw.read(_PIECE, decode_content=False):
-                content += piece
-                if len(content) > _LARGEST:
-                    raise NoAnswer(f"its answer has more than {_LARGEST:,} bytes")
-            kind, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
-            return Reply(response.status_code, kind.lower(), location, content)
+    # not by a session: that looks into a redirect, for what it would ask next
+    asked = requests.Request(method, parts.geturl(), headers={**mine, **headers}, data=body).prepare()
+    with _Adapter(sock, parts).send(asked, stream=True, timeout=_left(sock.until)) as response:
+        content = b""
+        while piece := response.raw.read(_PIECE, decode_content=False):
+            content += piece
+            if len(content) > _LARGEST:
+                raise NoAnswer(f"its answer has more than {_LARGEST:,} bytes")
+        kind, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
+        return Reply(response.status_code, kind.lower(), location, content)
 
 
 def _connected(parts: SplitResult, until: float) -> _Socket | _Tls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import zlib
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from sandbox.settings import Settings
 from sandbox.shell import RUN_VARIABLE, Runner
 
 _LOCK = ":lock"  # not as a session of the run's work is called: whoever undoes that ends those
-_PATIENCE = 5.0  # seconds, for a psql to end by itself
+_PATIENCE = 5.0  # seconds, for a psql to answer, and to end by itself
 
 
 @contextmanager
@@ -77,6 +78,8 @@ def _take(process: subprocess.Popen[str], database: str) -> None:
     with suppress(BrokenPipeError):
         process.stdin.write(f"\\set class {kind}\n\\set key {key}\n{PATIENT}{sql('alone')}")
         process.stdin.flush()
+    if not select.select([process.stdout], [], [], _PATIENCE)[0]:
+        return  # whatever keeps it from answering is told by what follows
     told = together(process.stdout.readline())
     if told.get("mine") is False:
         holder = (told["holder"] or "it just began").removeprefix(f"{APPLICATION}/").removesuffix(_LOCK)

@@ -70,8 +70,8 @@ def carry(engine: Engine, live: Access, following: Access, role: str, closed: tu
 
 def why(following: Access, result: Result) -> SandboxError:
     """Why that failed."""
-    if FOREIGN in result.stderr:
-        said = complaint(result.stderr).removeprefix("ERROR:").strip()
+    said = complaint(result.stderr).removeprefix("ERROR:").strip()
+    if FOREIGN in said:  # what a shell says of a psql that was killed has the script in it
         return Refused(
             f"the sandbox's database, or what would replace it: {said}",
             "drop it, or hand it over to the database's owner: ALTER … OWNER TO …",
