@@ -296,7 +296,7 @@ def test_killed_in_the_middle_it_is_the_old_one_and_the_next_converges(world: Wo
 
 def test_a_dry_run_shows_it_and_changes_nothing(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     before = world.content(world.sandbox)
-    report = world.refresh(db_only=True, dry=True)
+    report = world.refresh(db_only=True, runner=context(dry=True, echo=True))
     assert (report.mode, report.base, report.dry) == ("incremental", "baseline", True)
     assert f'TEMPLATE "{world.sandbox}__cp_baseline"' in capfd.readouterr().out
     assert world.content(world.sandbox) == before
