@@ -120,7 +120,10 @@ def test_a_dry_run_of_a_task_changes_nothing_and_says_what_it_would(
     assert seen(root) == before
 
 
-def test_a_dry_refresh_prints_a_plan_and_with_echo_its_commands(root: Path) -> None:
+def test_a_dry_refresh_prints_a_plan_and_with_echo_its_commands(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")  # names and folders are as long as they are
     done = run(root, "--dry", "refresh", "--yes")
     lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
     assert len(lines) < 14
