@@ -33,7 +33,9 @@ def alone(settings: Settings, run: str, runner: Runner) -> Iterator[None]:
     process = None if access is None else _started(access)
     try:
         if access is not None and process is not None:
-            _take(process, settings.sandbox.database.name if settings.sandbox.database else "")
+            # after the time to connect
+            name = settings.sandbox.database.name if settings.sandbox.database else ""
+            _take(process, name, settings.timeouts.connect + _PATIENCE)
         yield
     finally:
         if process is not None:
@@ -71,14 +73,14 @@ def _started(access: Access) -> subprocess.Popen[str] | None:
     return None
 
 
-def _take(process: subprocess.Popen[str], database: str) -> None:
+def _take(process: subprocess.Popen[str], database: str, patience: float) -> None:
     if process.stdin is None or process.stdout is None:
         return
     kind, key = (zlib.crc32(text.encode()) >> 1 for text in (APPLICATION, database))
     with suppress(BrokenPipeError):
         process.stdin.write(f"\\set class {kind}\n\\set key {key}\n{PATIENT}{sql('alone')}")
         process.stdin.flush()
-    if not select.select([process.stdout], [], [], _PATIENCE)[0]:
+    if not select.select([process.stdout], [], [], patience)[0]:
         return  # whatever keeps it from answering is told by what follows
     told = together(process.stdout.readline())
     if told.get("mine") is False:
