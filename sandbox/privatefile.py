@@ -6,7 +6,6 @@ import contextlib
 import errno
 import glob
 import os
-import stat
 import tempfile
 import time
 from pathlib import Path
@@ -23,11 +22,10 @@ def replace(path: Path, text: str, *, keep_owner: bool = False) -> None:
         keep_owner: run as root, give it to whoever owns the one that is there.
 
     Raises:
-        OSError: it cannot be written, or what is there is no file, such as a device; it is as it was.
+        OSError: it cannot be written, or is, or leads to, no file, such as a device; it is as it was.
     """
-    with contextlib.suppress(FileNotFoundError):
-        if not (stat.S_ISREG(mode := path.lstat().st_mode) or stat.S_ISLNK(mode)):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file", str(path))
     _forget_stale(path)
     descriptor, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", path.parent)  # born 600, O_EXCL
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from invoke.exceptions import CommandTimedOut, ThreadException
 
+from sandbox import shell
 from sandbox.errors import Failed, SandboxError, UsageError
 from sandbox.version import __version__
 
@@ -80,7 +81,7 @@ def _place(error: BaseException) -> str:
 
 def first_line(error: BaseException) -> str:
     """The first line of what an exception says."""
-    return next(iter(str(error).strip().split("\n")), "")[:300] or "no reason given"
+    return shell.first_line(str(error))[:300] or "no reason given"
 
 
 def _thread(error: ThreadException) -> SandboxError:

@@ -6,11 +6,12 @@ import itertools
 import socket
 import socketserver
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.support import served
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 PAUSE = 0.05  # seconds between two pieces, far below any timeout
@@ -119,16 +120,8 @@ def dripping(
                 else:
                     link.sendall(given)
 
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Handler) as port:
+        yield f"http{'s' if tls else ''}://127.0.0.1:{port}"
 
 
 def _secured(link: socket.socket, tls: Path | None) -> socket.socket:

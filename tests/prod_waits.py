@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from sandbox.lab.access import PROD
+from sandbox.lifecycle.checkpoint import save
 from sandbox.lifecycle.refresh import RefreshReport
-from tests.worlds import World
+from tests.worlds import PRODS, SCHEMA, World, context
 
 MODES = ("full", "one dump", "incremental", "in-place")
 TABLES = """
@@ -23,6 +25,16 @@ INSERT INTO llx_altered SELECT i, 'old' FROM generate_series(1, 300) i;
 """
 WAITING = """SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
  WHERE NOT granted AND datname = current_database()"""
+
+
+@contextmanager
+def checkpointed(lab_root: Path, folder: Path) -> Iterator[World]:
+    """A world with these tables, refreshed once and saved as the baseline."""
+    made = World(lab_root, folder).make(prods=SCHEMA + PRODS + TABLES)
+    made.refresh(db_only=True)
+    save(made.settings(), context(), "baseline", yes=True)
+    yield made
+    made.drop()
 
 
 def refreshed(world: World, mode: str, *, within: float = 0.5) -> RefreshReport:

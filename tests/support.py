@@ -148,12 +148,19 @@ def forwarded(url: str) -> Iterator[str]:
                 _pour(self.request, there)
                 back.join()
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+    with served(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def served(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
+    """A port on loopback at which a handler answers, a thread for each connection."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield int(server.server_address[1])
         finally:
             server.shutdown()
             thread.join()

@@ -14,10 +14,9 @@ import pytest
 from sandbox.lab.access import READER
 from sandbox.lifecycle import journal
 from sandbox.lifecycle.blocked import Blocked
-from sandbox.lifecycle.checkpoint import save
 from sandbox.shell import RUN_VARIABLE
-from tests.prod_waits import MODES, TABLES, goes_on, refreshed, stopped, stops, until
-from tests.worlds import PRODS, SCHEMA, World, context, same
+from tests.prod_waits import MODES, checkpointed, goes_on, refreshed, stopped, stops, until
+from tests.worlds import World, same
 
 OURS = f"FROM pg_stat_activity WHERE usename = '{READER}' AND datname = %s"
 SOON = 5.0  # seconds
@@ -25,11 +24,8 @@ SOON = 5.0  # seconds
 
 @pytest.fixture(scope="module")
 def shared(lab_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(lab_root, tmp_path_factory.mktemp("unwatched")).make(prods=SCHEMA + PRODS + TABLES)
-    made.refresh(db_only=True)
-    save(made.settings(), context(), "baseline", yes=True)
-    yield made
-    made.drop()
+    with checkpointed(lab_root, tmp_path_factory.mktemp("unwatched")) as made:
+        yield made
 
 
 @pytest.fixture

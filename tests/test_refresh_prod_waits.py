@@ -14,11 +14,11 @@ from sandbox.engines import engine_for
 from sandbox.errors import Failed
 from sandbox.lab.access import READER
 from sandbox.lifecycle.blocked import Blocked
-from sandbox.lifecycle.checkpoint import save
 from sandbox.shell import observe
 from tests.prod_waits import (
     MODES,
     TABLES,
+    checkpointed,
     goes_on,
     meanwhile,
     open_transaction,
@@ -29,7 +29,7 @@ from tests.prod_waits import (
     until,
     waits,
 )
-from tests.worlds import PRODS, SCHEMA, World, context, same
+from tests.worlds import World, context, same
 
 ALTER = "ALTER TABLE llx_altered ALTER a DROP DEFAULT"
 ENDS = 3.0  # seconds within which a wait for us is over: half a one, a look, and a slow machine
@@ -37,11 +37,8 @@ ENDS = 3.0  # seconds within which a wait for us is over: half a one, a look, an
 
 @pytest.fixture(scope="module")
 def shared(lab_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(lab_root, tmp_path_factory.mktemp("waits")).make(prods=SCHEMA + PRODS + TABLES)
-    made.refresh(db_only=True)
-    save(made.settings(), context(), "baseline", yes=True)
-    yield made
-    made.drop()
+    with checkpointed(lab_root, tmp_path_factory.mktemp("waits")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
     (ConnectionRefusedError, "connection refused"),
     (UnicodeError, "its name does not resolve"),
 )
-_FAILURES = (OSError, http.client.HTTPException, requests.RequestException, urllib3.exceptions.HTTPError)
+# those of requests itself are OSErrors
+_FAILURES = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 
 
 class NoAnswer(Exception):

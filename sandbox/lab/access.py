@@ -15,6 +15,7 @@ from sandbox.errors import Failed
 from sandbox.lab import HOST
 from sandbox.lab.server import SUPERUSER
 from sandbox.privatefile import replace as write_private
+from sandbox.shell import lines
 
 PROD, SANDBOX = "dolibarr_prod", "dolibarr_sandbox"  # each names a database and the role that owns it
 READER = "dolibarr_prod_reader"
@@ -32,7 +33,7 @@ def write_passwords(path: Path) -> None:
 
 def password_of(path: Path, role: str) -> str:
     """A role's password from the lab's pgpass file."""
-    for line in filter(None, textfile.read(path).split("\n")):
+    for line in lines(textfile.read(path)):
         *_, user, password = line.split(":")
         if user == role:
             return password

@@ -204,7 +204,7 @@ class Server:
 
     def _pidfile(self) -> list[str]:
         try:
-            return textfile.read(self.data / "postmaster.pid").split("\n")
+            return lines(textfile.read(self.data / "postmaster.pid"))
         except FileNotFoundError:
             return []
 

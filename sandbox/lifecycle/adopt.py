@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 from sandbox import documents
@@ -15,6 +14,7 @@ from sandbox.engines import Engine
 from sandbox.errors import Refused
 from sandbox.guard import Judgement, moment
 from sandbox.lifecycle.observe import ask
+from sandbox.lifecycle.programs import text
 from sandbox.lifecycle.progress import Progress
 from sandbox.settings import Settings, Side
 from sandbox.shell import Runner, is_dry, observe
@@ -158,12 +158,14 @@ def _look(engine: Engine, runner: Runner, folders: tuple[str, str] | None) -> tu
 
 
 def _seen(engine: Engine, runner: Runner, side: Side, path: str | None) -> Seen:
-    script = resources.files("sandbox.lifecycle").joinpath("adopt.sql").read_text(encoding="utf-8")
-    told: dict[str, Any] = {"login": None, **ask(engine, runner, side, engine.access(side), script)}
+    told: dict[str, Any] = {
+        "login": None,
+        **ask(engine, runner, side, engine.access(side), text("adopt.sql")),
+    }
     if path is None:
         return Seen(side, **told)
-    text = engine.documents_command(side, documents.measure(path))
-    return Seen(side, **told, files=documents.measured(observe(runner, text).stdout))
+    measure = engine.documents_command(side, documents.measure(path))
+    return Seen(side, **told, files=documents.measured(observe(runner, measure).stdout))
 
 
 def swapped(prod: Seen, sandbox: Seen) -> tuple[str, ...]:

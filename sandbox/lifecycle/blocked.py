@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import resources
 from typing import Any
 
 from sandbox.errors import Failed
+from sandbox.lifecycle.programs import text
 from sandbox.lifecycle.progress import UNWATCHED
 
 # a script for prod: who keeps others from reading a table, if anybody does
-LOCKED = resources.files(__package__ or "").joinpath("locked.sql").read_text(encoding="utf-8")
+LOCKED = text("locked.sql")
 _TIMED_OUT = re.compile(
     r"canceling statement due to (?:lock timeout|statement timeout|conflict with recovery)"
 )

@@ -156,7 +156,7 @@ def _why(engine: Engine, runner: Runner, order: Copy, result: Result) -> Sandbox
     if swap.EXISTS in result.stderr:
         return Busy(
             f"another run is making {order.target}",
-            "wait until it ends; should it be dead, put it right from its own folder or machine: inv recover",
+            journal.ELSEWHERE,
         )
     return failure(access, result, f"copying {order.source} to {order.target}")
 

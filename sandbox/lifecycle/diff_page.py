@@ -32,13 +32,10 @@ def write(report: DiffReport, path: Path, *, dry: bool) -> None:
     """
     if dry:
         return
-    step = "choose another place for --html"
     try:
-        if path.exists() and not path.is_file():
-            raise Failed(f"cannot write {path}: it is no file", step)
         privatefile.replace(path, page(report))
     except OSError as error:
-        raise Failed(f"cannot write {path}: {error.strerror}", step) from None
+        raise Failed(f"cannot write {path}: {error.strerror}", "choose another place for --html") from None
 
 
 def page(report: DiffReport) -> str:

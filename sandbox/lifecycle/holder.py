@@ -9,9 +9,9 @@ the run on prod end.
 from __future__ import annotations
 
 import shlex
-from importlib import resources
 
 from sandbox.engines import Engine
+from sandbox.lifecycle.programs import text
 from sandbox.lifecycle.progress import SNAPSHOT_TAKEN, UNWATCHED
 from sandbox.lifecycle.shape import RELATIONS
 from sandbox.shell import Command, temporary
@@ -47,14 +47,14 @@ def held(engine: Engine, body: str) -> str:
         for name, command in programs.items()
     )
     words = {
-        "hold": shlex.quote(PATIENT + _file("hold.sql")),
-        "look": shlex.quote(_file("watch.sql")),
+        "hold": shlex.quote(PATIENT + text("hold.sql")),
+        "look": shlex.quote(text("watch.sql")),
         "taken": shlex.quote(SNAPSHOT_TAKEN),
         "unwatched": shlex.quote(UNWATCHED),
     }
     variables = "".join(f"{name}={word}\n" for name, word in words.items())
     variables += f"box={temporary(engine.run, folder=True)} || exit 1\n"
-    return engine.pipeline_command(f"{functions}body() {{\n{body}}}\n{variables}{_file('hold.sh')}")
+    return engine.pipeline_command(f"{functions}body() {{\n{body}}}\n{variables}{text('hold.sh')}")
 
 
 def seeing() -> str:
@@ -67,7 +67,3 @@ def seeing() -> str:
 def here(text: str) -> str:
     """A shell command that writes this text."""
     return Command(("cat",), stdin=text).text()
-
-
-def _file(name: str) -> str:
-    return resources.files(__package__ or "").joinpath(name).read_text(encoding="utf-8")

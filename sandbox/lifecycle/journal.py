@@ -30,6 +30,8 @@ from sandbox.typed import NotTyped, typed
 from sandbox.unexpected import explaining
 
 JOURNAL, LAST = f"{PAGE}.json", f"{LAST_PAGE}.json"  # the files, where they are files
+# the next step where another run, of whatever folder or machine, is in the way
+ELSEWHERE = "wait until it ends; should it be dead, put it right from its own folder or machine: inv recover"
 __all__ = ["JOURNAL", "LAST", "LOCK"]
 
 

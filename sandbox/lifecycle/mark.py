@@ -8,9 +8,8 @@ beside it that was made up a moment ago.
 
 from __future__ import annotations
 
-from importlib import resources
-
 from sandbox.lifecycle import triggers
+from sandbox.lifecycle.programs import text
 
 NAME = "DOLIBARR_SANDBOX"  # the constant in llx_const
 _BETWEEN = "/"  # the run and the word
@@ -28,12 +27,12 @@ def run_of(shown: str) -> str:
 
 def written(run: str) -> str:
     """SQL for psql: mark a Dolibarr database as made by `run`; has no BEGIN and no COMMIT."""
-    return f"\\set run '{run}'\n\\set shown '{run}'\n{_text('mark')}"
+    return f"\\set run '{run}'\n\\set shown '{run}'\n{text('mark.sql')}"
 
 
 def written_if_dolibarr(run: str) -> str:
     """SQL for psql: mark a database in which somebody else's script may have made anything."""
-    return f"{_text('marked')}\\if :dolibarr\n{_alone(written(run))}\\endif\n"
+    return f"{text('marked.sql')}\\if :dolibarr\n{_alone(written(run))}\\endif\n"
 
 
 def shown_with(word: str) -> str:
@@ -43,14 +42,10 @@ def shown_with(word: str) -> str:
         word: empty: none, as a refresh leaves it.
     """
     shown = f"\\set run :found\n\\set shown :found '{_BETWEEN if word else ''}{word}'\n"
-    return f"{_text('marked')}\\if :marked\n{_alone(shown + _text('mark'))}\\endif\n"
+    return f"{text('marked.sql')}\\if :marked\n{_alone(shown + text('mark.sql'))}\\endif\n"
 
 
 def _alone(script: str) -> str:
     """SQL for psql: one transaction, in which nothing of the database's own is started."""
     off = triggers.off(["public.llx_const"], triggers.INSERT | triggers.DELETE)
     return f"BEGIN;\n{off}{script}{triggers.ON}COMMIT;\n"
-
-
-def _text(name: str) -> str:
-    return resources.files("sandbox.lifecycle").joinpath(f"{name}.sql").read_text(encoding="utf-8")

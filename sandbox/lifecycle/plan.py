@@ -163,7 +163,7 @@ def not_ours(neighbour: Neighbour) -> Busy | Refused:
         )
     return Busy(
         f"the database {neighbour.name} belongs to a run that is not known to be dead: {claimed}",
-        "wait until it ends; should it be dead, put it right from its own folder or machine: inv recover",
+        journal.ELSEWHERE,
     )
 
 

@@ -12,7 +12,7 @@ def sql(name: str) -> str:
 
     Comments there stand on lines of their own, or after two blanks; no text of more than one line is in it.
     """
-    lines = _text(f"{name}.sql").split("\n")
+    lines = text(f"{name}.sql").split("\n")
     bare = (line.split("  -- ")[0].strip() for line in lines if not line.strip().startswith("--"))
     return "\n".join(line for line in bare if line) + "\n"
 
@@ -20,9 +20,11 @@ def sql(name: str) -> str:
 @cache
 def shell(name: str) -> str:
     """The shell text of a file, from its first line that is no comment."""
-    lines = _text(f"{name}.sh").split("\n")
+    lines = text(f"{name}.sh").split("\n")
     return "\n".join(line for line in lines if not line.startswith("#"))
 
 
-def _text(name: str) -> str:
+@cache
+def text(name: str) -> str:
+    """A file as it stands, by its whole name."""
     return (files("sandbox.lifecycle") / name).read_text(encoding="utf-8")

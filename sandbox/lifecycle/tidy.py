@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sandbox import copies, removal
 from sandbox.engines import Engine
 from sandbox.errors import Busy, Refused
-from sandbox.lifecycle import shelf, swap
+from sandbox.lifecycle import journal, shelf, swap
 from sandbox.lifecycle.journal import Holder, Journal
 from sandbox.lifecycle.observe import NEXT, OLD
 from sandbox.lifecycle.plan import belongs, claimant, dead
@@ -88,7 +88,7 @@ def refuse_foreign(engine: Engine, seen: shelf.Shelf, page: Journal) -> None:
     for name, owner in foreign(engine, seen, page).items():
         raise Busy(
             f"the database {name} belongs to a run that is not known to be dead: {owner}",
-            "wait until it ends; should it be dead, put it right from its own folder or machine: inv recover",
+            journal.ELSEWHERE,
         )
 
 
